@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Runtime: workers, reactors and pools as one object that a program owns.
+//
+// Everything that has a size can be changed while tasks run; each change is serialised by one
+// control thread, ends in a report, and never drops work.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "zokio/base/result.h"
+#include "zokio/spawn.h"
+#include "zokio/stats/snapshot.h"
+#include "zokio/task/task.h"
+
+namespace zokio {
+
+enum class Backend : uint8_t { Auto, Uring, Epoll };
+enum class Placement : uint8_t { Inline, Dedicated };
+
+// Five core settings; the rest has defaults that rarely need a change.
+struct RuntimeOptions {
+  unsigned workers = 0;              // 0: the cores this process may use, by affinity and cgroup quota
+  unsigned reactors = 0;             // 0: one for each worker, at most 4
+  uint64_t memory_limit = 0;         // bytes of all pools together; 0: none
+  Backend backend = Backend::Auto;   // Auto: io_uring when its probe passes, else epoll with the reason kept
+  uint64_t seed = 0;                 // of steal order; 0: from the clock
+
+  Placement placement = Placement::Inline;
+  unsigned ring_entries = 256;       // of each reactor's submission queue
+  unsigned blocking_threads = 8;     // at most; started on demand
+  std::string thread_name = "zokio"; // prefix of thread names
+
+  RuntimeOptions() {}
+};
+
+// What a resize did.
+struct ResizeReport {
+  std::string component;     // "workers", "reactors", "pool.frames", ...
+  uint64_t from = 0;
+  uint64_t requested = 0;
+  uint64_t reached = 0;      // when the report was made
+  uint64_t moved_tasks = 0;
+  uint64_t moved_timers = 0;
+  uint64_t reissued_ops = 0;
+  uint64_t released_bytes = 0;
+  uint64_t residual_bytes = 0;   // pools: still above the limit
+  Duration took{};
+};
+
+class Runtime {
+ public:
+  // Never half-built. Errors: InvalidArgument (0 < workers <= kWorkerSlots, ...), ResourceExhausted
+  // (threads), Unavailable (backend Uring asked for and refused by the kernel).
+  static Result<std::unique_ptr<Runtime>> create(RuntimeOptions options = {});
+  // Cancels what runs, waits for it, stops the threads. Not from a task of this runtime.
+  ~Runtime();
+
+  // Starts a task on `f(args...)`, a callable that returns Task<T>. Callable and arguments are moved
+  // into the task; references and views are rejected at compile time (std::ref is taken as a promise).
+  // Thread: any.
+  template <class F, class... A>
+    requires internal::Spawnable<F, A...>
+  JoinHandle<internal::SpawnResult<F, A...>> spawn(F f, A... args) {
+    return internal::spawn_on(*executor(), "", std::move(f), std::move(args)...);
+  }
+  // The same with a name (static string) for dumps and diagnostics.
+  template <class F, class... A>
+    requires internal::Spawnable<F, A...>
+  JoinHandle<internal::SpawnResult<F, A...>> spawn_named(const char* name, F f, A... args) {
+    return internal::spawn_on(*executor(), name, std::move(f), std::move(args)...);
+  }
+
+  // Runs `f(args...)` as a task and blocks this thread until it ended. Not from a worker.
+  // References are allowed: the caller waits.
+  template <class F, class... A>
+  auto block_on(F f, A&&... args) {
+    return internal::block_on(*executor(), std::move(f), std::forward<A>(args)...);
+  }
+
+  // Live resizing. Each awaits its turn and its end; the blocking forms are for threads that are not
+  // workers of this runtime (FailedPrecondition there).
+  // Errors: InvalidArgument (0 or above the cap), ResourceExhausted (a thread could not be started;
+  // what was reached stays), FailedPrecondition (pool limit below the bytes in use without `force`).
+  Task<Result<ResizeReport>> resize_workers(unsigned count);
+  Task<Result<ResizeReport>> resize_reactors(unsigned count);
+  Result<ResizeReport> resize_workers_blocking(unsigned count);
+  Result<ResizeReport> resize_reactors_blocking(unsigned count);
+  // Immediate: the limit holds from now on, cached blocks above it are returned; with `force` a limit
+  // below the bytes in use is taken and converges as blocks are freed (PoolSnapshot::shrinking).
+  // Thread: any. NotFound: no such pool ("frames", "buffers").
+  Result<ResizeReport> resize_pool(std::string_view pool, uint64_t limit_bytes, bool force = false);
+  // Checks what resize_pool would say, and changes nothing.
+  Result<void> check_pool(std::string_view pool, uint64_t limit_bytes, bool force = false) const;
+  // Gives cached memory back to the system; bytes really released.
+  uint64_t trim();
+
+  // Thread: any. Takes no scheduler lock.
+  RuntimeSnapshot stats() const;
+  const RuntimeOptions& options() const;
+
+  // Cancels every task and waits for them, at most until `deadline`. True when all ended.
+  bool shutdown(Duration timeout);
+
+  task::Executor* executor() noexcept;
+
+ private:
+  struct Impl;
+  explicit Runtime(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace zokio
