@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/worker.h"
+#include "zokio/v1/job.pb.h"
