@@ -23,31 +23,32 @@ enum class Placement : uint8_t { Inline, Dedicated };
 
 // Five core settings; the rest has defaults that rarely need a change.
 struct RuntimeOptions {
-  unsigned workers = 0;              // 0: the cores this process may use, by affinity and cgroup quota
-  unsigned reactors = 0;             // 0: one for each worker, at most 4
-  uint64_t memory_limit = 0;         // bytes of all pools together; 0: none
-  Backend backend = Backend::Auto;   // Auto: io_uring when its probe passes, else epoll with the reason kept
-  uint64_t seed = 0;                 // of steal order; 0: from the clock
+  unsigned workers = 0;       // 0: the cores this process may use, by affinity and cgroup quota
+  unsigned reactors = 0;      // 0: one for each worker, at most 4
+  uint64_t memory_limit = 0;  // bytes of all pools together; 0: none
+  Backend backend =
+      Backend::Auto;  // Auto: io_uring when its probe passes, else epoll with the reason kept
+  uint64_t seed = 0;  // of steal order; 0: from the clock
 
   Placement placement = Placement::Inline;
-  unsigned ring_entries = 256;       // of each reactor's submission queue
-  unsigned blocking_threads = 8;     // at most; started on demand
-  std::string thread_name = "zokio"; // prefix of thread names
+  unsigned ring_entries = 256;        // of each reactor's submission queue
+  unsigned blocking_threads = 8;      // at most; started on demand
+  std::string thread_name = "zokio";  // prefix of thread names
 
   RuntimeOptions() {}
 };
 
 // What a resize did.
 struct ResizeReport {
-  std::string component;     // "workers", "reactors", "pool.frames", ...
+  std::string component;  // "workers", "reactors", "pool.frames", ...
   uint64_t from = 0;
   uint64_t requested = 0;
-  uint64_t reached = 0;      // when the report was made
+  uint64_t reached = 0;  // when the report was made
   uint64_t moved_tasks = 0;
   uint64_t moved_timers = 0;
   uint64_t reissued_ops = 0;
   uint64_t released_bytes = 0;
-  uint64_t residual_bytes = 0;   // pools: still above the limit
+  uint64_t residual_bytes = 0;  // pools: still above the limit
   Duration took{};
 };
 
@@ -59,9 +60,9 @@ class Runtime {
   // Cancels what runs, waits for it, stops the threads. Not from a task of this runtime.
   ~Runtime();
 
-  // Starts a task on `f(args...)`, a callable that returns Task<T>. Callable and arguments are moved
-  // into the task; references and views are rejected at compile time (std::ref is taken as a promise).
-  // Thread: any.
+  // Starts a task on `f(args...)`, a callable that returns Task<T>. Callable and arguments are
+  // moved into the task; references and views are rejected at compile time (std::ref is taken as a
+  // promise). Thread: any.
   template <class F, class... A>
     requires internal::Spawnable<F, A...>
   JoinHandle<internal::SpawnResult<F, A...>> spawn(F f, A... args) {
@@ -81,17 +82,17 @@ class Runtime {
     return internal::block_on(*executor(), std::move(f), std::forward<A>(args)...);
   }
 
-  // Live resizing. Each awaits its turn and its end; the blocking forms are for threads that are not
-  // workers of this runtime (FailedPrecondition there).
-  // Errors: InvalidArgument (0 or above the cap), ResourceExhausted (a thread could not be started;
-  // what was reached stays), FailedPrecondition (pool limit below the bytes in use without `force`).
+  // Live resizing. Each awaits its turn and its end; the blocking forms are for threads that are
+  // not workers of this runtime (FailedPrecondition there). Errors: InvalidArgument (0 or above the
+  // cap), ResourceExhausted (a thread could not be started; what was reached stays),
+  // FailedPrecondition (pool limit below the bytes in use without `force`).
   Task<Result<ResizeReport>> resize_workers(unsigned count);
   Task<Result<ResizeReport>> resize_reactors(unsigned count);
   Result<ResizeReport> resize_workers_blocking(unsigned count);
   Result<ResizeReport> resize_reactors_blocking(unsigned count);
-  // Immediate: the limit holds from now on, cached blocks above it are returned; with `force` a limit
-  // below the bytes in use is taken and converges as blocks are freed (PoolSnapshot::shrinking).
-  // Thread: any. NotFound: no such pool ("frames", "buffers").
+  // Immediate: the limit holds from now on, cached blocks above it are returned; with `force` a
+  // limit below the bytes in use is taken and converges as blocks are freed
+  // (PoolSnapshot::shrinking). Thread: any. NotFound: no such pool ("frames", "buffers").
   Result<ResizeReport> resize_pool(std::string_view pool, uint64_t limit_bytes, bool force = false);
   // Checks what resize_pool would say, and changes nothing.
   Result<void> check_pool(std::string_view pool, uint64_t limit_bytes, bool force = false) const;

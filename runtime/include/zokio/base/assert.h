@@ -12,10 +12,10 @@ namespace zokio::internal {
                                    const char* message) noexcept;
 }  // namespace zokio::internal
 
-#define ZOKIO_INTERNAL_CHECK(condition, message)                                          \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]]                                                        \
-      ::zokio::internal::panic(__FILE__, __LINE__, #condition, message);                  \
+#define ZOKIO_INTERNAL_CHECK(condition, message)                         \
+  do {                                                                   \
+    if (!(condition)) [[unlikely]]                                       \
+      ::zokio::internal::panic(__FILE__, __LINE__, #condition, message); \
   } while (false)
 
 #define ZOKIO_CHECK(condition, message) ZOKIO_INTERNAL_CHECK(condition, message)

@@ -26,7 +26,8 @@ struct Instant {
   // Saturates at never().
   friend constexpr Instant operator+(Instant a, Duration d) {
     int64_t sum;
-    if (__builtin_add_overflow(a.ns, d.count(), &sum)) return d.count() > 0 ? never() : Instant{INT64_MIN};
+    if (__builtin_add_overflow(a.ns, d.count(), &sum))
+      return d.count() > 0 ? never() : Instant{INT64_MIN};
     return {sum};
   }
 };

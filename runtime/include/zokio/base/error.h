@@ -34,19 +34,19 @@ enum class Errc : uint8_t {
 // What a code alone does not say and a caller may branch on.
 enum class Detail : uint8_t {
   None = 0,
-  Closed,     // the other side of a channel, a queue or a socket is gone
-  Eof,        // the stream ended before the wanted count
-  Panicked,   // an exception reached the boundary of a task
-  Limit,      // a configured cap was reached
-  Shutdown,   // the runtime is stopping
-  Stalled,    // a deadline passed while something was still draining
+  Closed,    // the other side of a channel, a queue or a socket is gone
+  Eof,       // the stream ended before the wanted count
+  Panicked,  // an exception reached the boundary of a task
+  Limit,     // a configured cap was reached
+  Shutdown,  // the runtime is stopping
+  Stalled,   // a deadline passed while something was still draining
 };
 
 struct [[nodiscard]] Error {
   Errc code = Errc::Unknown;
   Detail detail = Detail::None;
-  int32_t os_errno = 0;      // 0 when no system call failed
-  const char* where = "";    // static string: the operation that failed
+  int32_t os_errno = 0;    // 0 when no system call failed
+  const char* where = "";  // static string: the operation that failed
 
   constexpr Error() = default;
   constexpr Error(Errc c, const char* w, Detail d = Detail::None) : code(c), detail(d), where(w) {}

@@ -3,6 +3,8 @@
 
 // How a task reaches a scheduler without knowing it. Implemented by src/sched and by test fakes.
 
+#include <cstdint>
+
 namespace zokio::task {
 
 struct Header;
@@ -13,6 +15,9 @@ struct OffloadJob {
   void (*run)(OffloadJob*) noexcept = nullptr;  // called once, on a blocking thread
 };
 
+// How a task ended, for the counters.
+enum class Ending : uint8_t { Ok, Failed, Cancelled };
+
 class Executor {
  public:
   // Makes a suspended task ready: its resume_point is resumed once, later, on some worker.
@@ -20,8 +25,18 @@ class Executor {
   // Thread: any. After the call the task may already be gone.
   virtual void schedule(Header* task) noexcept = 0;
 
+  // schedule(), but behind what is ready already: a task that yields lets the others run.
+  virtual void schedule_last(Header* task) noexcept { schedule(task); }
+
   // Runs `job` on the blocking pool. Thread: any. False when the pool is stopping: not run.
   virtual bool offload(OffloadJob* job) noexcept = 0;
+
+  // Takes a new task into the set of live tasks and gives it its id, before its first schedule().
+  // Thread: any.
+  virtual void adopt(Header* task) noexcept = 0;
+
+  // The task ran to its end; it leaves the set. Thread: the one that ran it.
+  virtual void finished(Header* task, Ending ending) noexcept = 0;
 
  protected:
   ~Executor() = default;

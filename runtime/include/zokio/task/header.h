@@ -32,16 +32,16 @@ struct Header : Pinned {
   Header* next = nullptr;
   std::coroutine_handle<> resume_point{};
   Executor* executor = nullptr;
-  CancelScope* scope = &cancel;        // innermost scope in force; changed by the task itself only
+  CancelScope* scope = &cancel;  // innermost scope in force; changed by the task itself only
   int64_t ready_ns = 0;
   uint64_t id = 0;
-  const char* name = "";               // static string
-  void (*destroy)(Header*) noexcept = nullptr;   // frees the frame
+  const char* name = "";                        // static string
+  void (*destroy)(Header*) noexcept = nullptr;  // frees the frame
 
   std::atomic<uint32_t> refs{1};
   // null: running, nobody waits. kFinished: finished. Otherwise the task that waits for it.
   std::atomic<void*> joiner{nullptr};
-  CancelScope cancel;                  // the task's own scope
+  CancelScope cancel;  // the task's own scope
 
   // Links of the runtime's set of live tasks. Guarded by the set's lock.
   Header* live_next = nullptr;
@@ -58,7 +58,9 @@ struct Header : Pinned {
 inline void* const kFinished = reinterpret_cast<void*>(uintptr_t{1});
 
 // The running task. Requires: called from a task.
-inline Header* current_task() noexcept { return context().current; }
+inline Header* current_task() noexcept {
+  return context().current;
+}
 
 // Suspends the current task at `h` and returns it. Call first in await_suspend, before publishing.
 inline Header* suspend_current(std::coroutine_handle<> h) noexcept {
@@ -68,6 +70,8 @@ inline Header* suspend_current(std::coroutine_handle<> h) noexcept {
 }
 
 // Ends a suspension. Thread: any. The task may be gone when this returns.
-inline void wake(Header* task) noexcept { task->executor->schedule(task); }
+inline void wake(Header* task) noexcept {
+  task->executor->schedule(task);
+}
 
 }  // namespace zokio::task

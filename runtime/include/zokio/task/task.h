@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Task<T>: a coroutine that starts when it is awaited and ends before its awaiter goes on.
+//
+// Lazy, move-only, awaited once. Because the awaiter is suspended meanwhile, a task may take
+// references to what the awaiter owns. It is resumed by symmetric transfer, so depth costs no
+// stack. An exception that leaves it is rethrown in the awaiter; at a spawn it becomes an Error.
+//
+//   Task<Result<size_t>> copy(File& from, File& to);
+//   auto n = co_await copy(a, b);
+//
+// Never make a capturing lambda a coroutine: its captures die at the first suspension. Pass the
+// values as parameters, or give callable and arguments to spawn(), which keeps both.
+// Source: the shape is that of cppcoro::task (Lewis Baker).
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "zokio/base/assert.h"
+#include "zokio/mem/frame.h"
+
+namespace zokio {
+
+template <class T = void>
+class Task;
+
+namespace task::internal {
+
+// Frames come from the per-worker pools.
+struct PooledFrame {
+  static void* operator new(std::size_t bytes) { return mem::allocate_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept {
+    mem::free_frame(frame, bytes);
+  }
+};
+
+struct TaskPromiseBase : PooledFrame {
+  struct ResumeAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <class P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) const noexcept {
+      return self.promise().awaiter;
+    }
+    void await_resume() const noexcept {}
+  };
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  ResumeAwaiter final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { exception = std::current_exception(); }
+
+  std::coroutine_handle<> awaiter = std::noop_coroutine();
+  std::exception_ptr exception;
+};
+
+template <class T>
+struct TaskPromise : TaskPromiseBase {
+  Task<T> get_return_object() noexcept;
+  void return_value(T value) { result.emplace(std::move(value)); }
+  T take() {
+    if (exception) std::rethrow_exception(std::move(exception));
+    return std::move(*result);
+  }
+  std::optional<T> result;
+};
+
+template <>
+struct TaskPromise<void> : TaskPromiseBase {
+  Task<void> get_return_object() noexcept;
+  void return_void() const noexcept {}
+  void take() {
+    if (exception) std::rethrow_exception(std::move(exception));
+  }
+};
+
+}  // namespace task::internal
+
+template <class T>
+class [[nodiscard("a Task does nothing until it is awaited")]] Task {
+  static_assert(!std::is_reference_v<T>, "a Task returns values; return a pointer instead");
+
+ public:
+  using promise_type = task::internal::TaskPromise<T>;
+  using value_type = T;
+
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      reset();
+      frame_ = std::exchange(other.frame_, nullptr);
+    }
+    return *this;
+  }
+  ~Task() { reset(); }
+
+  // Runs it and yields its value. Once.
+  auto operator co_await() && noexcept { return Awaiter{frame_}; }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  struct Awaiter {
+    explicit Awaiter(std::coroutine_handle<promise_type> f) noexcept : frame(f) {}
+    bool await_ready() const noexcept {
+      ZOKIO_DCHECK(frame && !frame.done(), "a Task is awaited once");
+      return false;
+    }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) const noexcept {
+      frame.promise().awaiter = awaiter;
+      return frame;
+    }
+    T await_resume() const { return frame.promise().take(); }
+    std::coroutine_handle<promise_type> frame;
+  };
+
+  void reset() noexcept {
+    if (frame_) frame_.destroy();
+    frame_ = nullptr;
+  }
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+template <class T>
+Task<T> task::internal::TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+inline Task<void> task::internal::TaskPromise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+template <class T>
+inline constexpr bool is_task_v = false;
+template <class T>
+inline constexpr bool is_task_v<Task<T>> = true;
+
+}  // namespace zokio

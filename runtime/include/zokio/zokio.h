@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The core vocabulary. Files, sockets, processes and the synchronisation primitives have headers of
+// their own: zokio/fs/, zokio/net/, zokio/process/, zokio/sync/.
+
+#include "zokio/base/clock.h"
+#include "zokio/base/error.h"
+#include "zokio/base/result.h"
+#include "zokio/join.h"
+#include "zokio/runtime.h"
+#include "zokio/scope.h"
+#include "zokio/select.h"
+#include "zokio/spawn.h"
+#include "zokio/spawn_blocking.h"
+#include "zokio/task/task.h"
+#include "zokio/time/sleep.h"
+#include "zokio/timeout.h"

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A lock for critical sections of a few instructions that never call out. After a short spin it
+// yields the processor, because on a machine with few cores the holder may not be running.
+// Meets Lockable, for std::scoped_lock.
+
+#include <sched.h>
+
+#include <atomic>
+
+#include "zokio/base/pinned.h"
+
+namespace zokio {
+
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class SpinLock : Pinned {
+ public:
+  void lock() noexcept {
+    // Ordering: acquire; pairs with the release in unlock().
+    for (int spins = 0; locked_.exchange(true, std::memory_order_acquire); ++spins) {
+      if (spins < kSpins)
+        cpu_relax();
+      else
+        sched_yield();
+    }
+  }
+  bool try_lock() noexcept { return !locked_.exchange(true, std::memory_order_acquire); }
+  void unlock() noexcept { locked_.store(false, std::memory_order_release); }
+
+ private:
+  // By feel: about a microsecond, longer than any section this protects.
+  static constexpr int kSpins = 40;
+  std::atomic<bool> locked_{false};
+};
+
+}  // namespace zokio

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zokio/sync/waiter.h"
+
+#include <sched.h>
+
+#include "base/spin_lock.h"
+
+namespace zokio::sync::internal {
+
+void WaitList::lock() noexcept {
+  for (int spins = 0; lock_.exchange(true, std::memory_order_acquire); ++spins) {
+    if (spins < 40)
+      cpu_relax();
+    else
+      sched_yield();
+  }
+}
+
+void WaitList::push_back(Waiter* waiter) noexcept {
+  waiter->linked_ = true;
+  waiter->next_ = nullptr;
+  waiter->prev_ = tail_;
+  if (tail_ != nullptr)
+    tail_->next_ = waiter;
+  else
+    head_ = waiter;
+  tail_ = waiter;
+}
+
+void WaitList::remove(Waiter* waiter) noexcept {
+  if (waiter->prev_ != nullptr)
+    waiter->prev_->next_ = waiter->next_;
+  else
+    head_ = waiter->next_;
+  if (waiter->next_ != nullptr)
+    waiter->next_->prev_ = waiter->prev_;
+  else
+    tail_ = waiter->prev_;
+  waiter->linked_ = false;
+}
+
+task::Header* WaitList::take_first() noexcept {
+  Waiter* first = head_;
+  if (first == nullptr) return nullptr;
+  remove(first);
+  first->woken_ = true;
+  return first->task_;
+}
+
+void Waiter::on_cancel(CancelCallback* base) noexcept {
+  auto* self = static_cast<Waiter*>(base);
+  task::Header* task = nullptr;
+  {
+    std::scoped_lock guard(*self->list_);
+    if (self->linked_) {
+      self->list_->remove(self);
+      task = self->task_;
+    }
+  }
+  if (task != nullptr) task::wake(task);
+}
+
+}  // namespace zokio::sync::internal
