@@ -12,14 +12,12 @@
 #include <vector>
 
 #include "zokio/base/result.h"
+#include "zokio/io/options.h"
 #include "zokio/spawn.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/task.h"
 
 namespace zokio {
-
-enum class Backend : uint8_t { Auto, Uring, Epoll };
-enum class Placement : uint8_t { Inline, Dedicated };
 
 // Five core settings; the rest has defaults that rarely need a change.
 struct RuntimeOptions {

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// An operation in flight: what is asked of the kernel, who waits for it, and its one result.
+//
+// It is its own awaiter: a coroutine keeps it in its frame and says `co_await op`. The kernel never
+// sees its address (user_data is an index and a generation of the reactor's OpTable), but it does
+// see the memory that the operation owns, so an operation is not destroyed while it is in flight;
+// the destructor checks that. A task's frame is never destroyed while it is suspended here.
+//
+// The life of an operation, in bits of one word:
+//
+//     (0) --link--> [CancelRequested] -----------------------> not started, Cancelled
+//      |
+//      +--publish--> Published --kernel's completion--> Done --> the task is woken
+//                        |                               ^
+//                        +--cancel--> + CancelPending ---+   woken by the later of the two:
+//                                     (a message is in        the completion, and the reading of
+//                                      an inbox)              the message
+//
+// A cancel is a request, on any thread: it travels to the reactor that holds the operation, which
+// asks the kernel; the operation ends when the kernel says how it ended. It may still succeed.
+// Each operation is one file in io/ops/ with both forms: encode() for io_uring; interest() and
+// attempt() for epoll, where attempt() of a file operation runs on the blocking pool.
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+
+#include "io/inbox.h"
+#include "zokio/task/cancel.h"
+#include "zokio/task/executor.h"
+#include "zokio/task/header.h"
+
+struct io_uring_sqe;
+
+namespace zokio::io {
+
+class Driver;
+class Reactor;
+
+enum class OpKind : uint8_t {
+  Read,
+  Write,
+  Recv,
+  Send,
+  Accept,
+  Connect,
+  Poll,
+  Open,
+  Close,
+  Fsync,
+  Statx,
+  Rename,
+  Unlink,
+  Mkdir,
+  ReadDir,
+};
+inline constexpr unsigned kOpKinds = 15;
+// "read", "write", ... as in the statistics.
+const char* op_name(OpKind kind) noexcept;
+
+inline constexpr uint32_t kNoOpSlot = UINT32_MAX;
+
+// What an operation is, fixed by its type.
+struct OpTraits {
+  OpKind kind;
+  uint8_t opcode = 0;         // of io_uring; 0 (NOP): has no such form
+  short interest = 0;         // POLLIN or POLLOUT; 0: never waits for readiness (files)
+  bool reissue = false;       // after -ECANCELED from the kernel it can be issued again elsewhere
+  bool cancellable = true;    // false: a cancel of the task does not concern it (close)
+  bool counts_bytes = false;  // the result is a number of bytes
+};
+
+class Op : private task::CancelCallback {
+ public:
+  virtual ~Op();
+
+  // Awaiting. Requires: a task of a runtime with a driver. Cancel: see above.
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> h) noexcept;
+  void await_resume() noexcept { unlink(); }
+
+  // After the await: >= 0, or -errno; -ECANCELED when it was cancelled.
+  int64_t result() const noexcept { return result_; }
+
+  // The io_uring form. `entry` is zeroed; user_data is set by the engine. Thread: owner.
+  virtual void encode(io_uring_sqe& entry) noexcept = 0;
+  // The epoll form: tries once and returns what a completion would; -EAGAIN: wait for interest().
+  // Without interest it may block. Thread: owner, or a blocking thread.
+  virtual int64_t attempt() noexcept = 0;
+  // The descriptor that interest() is about. Requires: interest() != 0.
+  virtual int poll_fd() const noexcept { return -1; }
+
+  OpKind kind() const noexcept { return traits_.kind; }
+  uint8_t opcode() const noexcept { return traits_.opcode; }
+  short interest() const noexcept { return interest_; }
+  const OpTraits& traits() const noexcept { return traits_; }
+
+ protected:
+  explicit Op(OpTraits traits) noexcept
+      : CancelCallback(&on_cancel), traits_(traits), interest_(traits.interest) {}
+
+  // For kinds whose interest depends on the object (a read of a file or of a pipe).
+  void set_interest(short interest, bool reissue) noexcept {
+    interest_ = interest;
+    traits_.reissue = reissue;
+  }
+
+ private:
+  friend class Driver;
+  friend class OpTable;
+  friend class Reactor;
+
+  enum StateBits : uint32_t {
+    kPublished = 1,  // a reactor, the blocking pool or the waiting room has it
+    kCancelRequested = 2,
+    kCancelPending = 4,  // cancel_message_ is on its way
+    kDone = 8,           // result_ is final
+  };
+
+  static void on_cancel(task::CancelCallback* base) noexcept;
+  static void run_blocking(task::OffloadJob* job) noexcept;
+
+  // One function for each change of state_. --------------------------------------------------
+  // False: it was cancelled before, and nobody else knows the operation.
+  [[nodiscard]] bool publish() noexcept;
+  // True: the caller has to deliver the cancel.
+  [[nodiscard]] bool request_cancel() noexcept;
+  // Result is final. Wakes the task unless a cancel message is on its way.
+  void finish(int64_t result) noexcept;
+  // The cancel message was read. Wakes the task if the result is final.
+  void cancel_delivered() noexcept;
+  bool cancel_requested() const noexcept {
+    return (state_.load(std::memory_order_acquire) & kCancelRequested) != 0;
+  }
+
+  struct Job : task::OffloadJob {
+    Op* op = nullptr;
+  };
+
+  // Constant after publication.
+  OpTraits traits_;
+  short interest_;
+  task::Header* task_ = nullptr;
+  Driver* driver_ = nullptr;
+  int64_t start_ns_ = 0;
+
+  // Any thread, atomic.
+  std::atomic<uint32_t> state_{0};
+  // Who holds it; null: the waiting room or the blocking pool. Changed by the holder only.
+  // Ordering: release when it moves; pairs with the acquire in Driver::cancel.
+  std::atomic<Reactor*> owner_{nullptr};
+
+  // Each in at most one inbox.
+  Message start_message_{Message::Kind::Start, this};
+  Message cancel_message_{Message::Kind::Cancel, this};
+  Job job_;
+
+  // The holder's.
+  int64_t result_ = 0;
+  uint32_t slot_ = kNoOpSlot;  // in the reactor's OpTable
+  bool cancel_seen_ = false;   // the cancel message arrived
+  bool evicting_ = false;      // cancelled inside, to be issued elsewhere
+
+ public:
+  // The engine's, while it has the operation.
+  struct EngineState {
+    Op* next = nullptr;
+    Op* prev = nullptr;
+    uint8_t phase = 0;
+    uint8_t retries = 0;
+  } engine;
+};
+
+}  // namespace zokio::io

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a reactor counts. Lives in the never-freed slot, so the figures only grow, also across
+// retirements. Thread: any may read; the reactor's owner writes (the blocking pool's shard has
+// several writers and uses the shared forms).
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "io/op.h"
+#include "zokio/stats/counter.h"
+#include "zokio/stats/histogram.h"
+
+namespace zokio::io {
+
+struct ReactorCounters {
+  std::atomic<uint64_t> inflight{0};  // a gauge; the owner stores it
+  stats::Counter submissions;
+  stats::Counter enters;
+  stats::Counter sq_full;
+  stats::Counter cq_overflows;
+  stats::Counter remote_ops;
+  stats::Counter bells;
+};
+
+// One kind of operation.
+struct OpCounters {
+  stats::Counter ok;
+  stats::Counter error;
+  stats::Counter cancelled;
+  stats::Counter bytes;
+  stats::Histogram duration_ns;
+};
+
+// 38 KiB: allocated when a slot is first opened.
+struct IoShard {
+  std::array<OpCounters, kOpKinds> ops;
+
+  // Requires: one thread at a time.
+  void record(const OpTraits& traits, int64_t result, uint64_t duration_ns) noexcept;
+  // Thread: any.
+  void record_shared(const OpTraits& traits, int64_t result, uint64_t duration_ns) noexcept;
+};
+
+}  // namespace zokio::io
