@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything that is exported, as plain values of one moment. The exporter turns a Figures into
+// metrics and the status page turns it into JSON, so the two never disagree and a test can feed
+// both without a daemon. Thread: values.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jobs/stats.h"
+#include "soak/figures.h"
+#include "zokio/os/process_stats.h"
+#include "zokio/stats/snapshot.h"
+
+namespace zokiod::metrics {
+
+enum class ServerState : uint8_t { Starting, Serving, Degraded, Draining, Stopping };
+
+std::string_view to_string(ServerState state);
+
+// What the daemon itself knows: its state, its configuration and the resizes it was asked for.
+struct ServerFigures {
+  ServerState state = ServerState::Starting;
+  uint64_t config_generation = 0;
+  bool last_reload_ok = true;
+  int64_t last_reload_unix_ms = 0;  // of the last one that succeeded; the start counts
+
+  // One for each component that can be resized ("workers", "reactors", "pool.frames", ...), from
+  // the start.
+  struct Resize {
+    std::string component;
+    uint64_t up_ok = 0;
+    uint64_t up_failed = 0;
+    uint64_t down_ok = 0;
+    uint64_t down_failed = 0;
+    int64_t last_unix_ms = 0;  // 0: never
+  };
+  std::vector<Resize> resizes;
+};
+
+struct Figures {
+  int64_t unix_ms = 0;  // when they were taken
+  zokio::RuntimeSnapshot runtime;
+  zokio::os::ProcessStats process;
+  jobs::EngineStats jobs;
+  soak::Figures soak;
+  ServerFigures server;
+};
+
+// Where the figures come from. All are called at each scrape, from the scraping thread.
+struct Sources {
+  std::function<zokio::RuntimeSnapshot()> runtime;
+  std::function<zokio::os::ProcessStats()> process;
+  std::function<jobs::EngineStats()> jobs;
+  std::function<soak::Figures()> soak;
+  std::function<ServerFigures()> server;
+};
+
+Figures gather(const Sources& sources);
+
+}  // namespace zokiod::metrics

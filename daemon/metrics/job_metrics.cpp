@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jobs, the queue and the journal, from one EngineStats.
+//
+// There is one queue; its label is there so that rules and dashboards stay when there are more.
+
+#include "metrics/collect.h"
+#include "zokio/stats/histogram.h"
+
+namespace zokiod::metrics {
+namespace {
+
+using jobs::EngineStats;
+using jobs::JournalStats;
+using jobs::KindStats;
+using model::JobState;
+using model::Outcome;
+
+constexpr const char* kQueue = "default";
+
+std::string text(std::string_view view) {
+  return std::string(view);
+}
+
+void collect_levels(Families& out, const EngineStats& stats) {
+  const auto add = [&](JobState state) {
+    uint64_t total = 0;
+    for (const KindStats& kind : stats.kinds) total += kind.in_state(state);
+    out.add(total, {{"queue", kQueue}, {"state", text(to_string(state))}});
+  };
+  out.gauge("zokio_jobs", "Jobs that are not finished, by state.");
+  add(JobState::Queued);
+  add(JobState::Running);
+  add(JobState::Retrying);
+  out.gauge("zokio_jobs_retained", "Finished jobs that are kept, by state.");
+  for (const JobState state : model::kJobStates) {
+    if (is_terminal(state)) add(state);
+  }
+}
+
+void collect_queue(Families& out, const Figures& figures) {
+  const EngineStats& stats = figures.jobs;
+  const double now = static_cast<double>(figures.unix_ms) / 1e3;
+  const double oldest = static_cast<double>(stats.oldest_queued.unix_ns) / 1e9;
+  out.gauge("zokio_queue_oldest_job_timestamp_seconds",
+            "When the oldest queued job was queued (unix time); now when none is queued.")
+      .add(stats.oldest_queued.is_set() ? oldest : now, {{"queue", kQueue}});
+  out.gauge("zokio_queue_limit_jobs", "Jobs not finished at most; more are rejected.")
+      .add(stats.queue_limit, {{"queue", kQueue}});
+  out.gauge("zokio_queue_concurrency_limit", "Jobs running at a time at most.")
+      .add(stats.concurrency, {{"queue", kQueue}});
+}
+
+void collect_submits(Families& out, const EngineStats& stats) {
+  out.counter("zokio_jobs_submitted_total", "Jobs submitted, by what became of the submit.");
+  for (const KindStats& k : stats.kinds) {
+    out.add(k.accepted, {{"queue", kQueue}, {"kind", k.kind}, {"result", "accepted"}})
+        .add(k.duplicate, {{"queue", kQueue}, {"kind", k.kind}, {"result", "duplicate"}})
+        .add(k.rejected, {{"queue", kQueue}, {"kind", k.kind}, {"result", "rejected"}});
+  }
+  out.counter("zokio_jobs_rejected_total", "Submits refused, by reason.");
+  for (const auto& [reason, count] : stats.rejected) {
+    out.add(count, {{"queue", kQueue}, {"reason", reason}});
+  }
+}
+
+void collect_attempts(Families& out, const EngineStats& stats) {
+  out.counter("zokio_jobs_finished_total", "Attempts that ended for good or were interrupted.");
+  for (const KindStats& k : stats.kinds) {
+    for (const Outcome outcome : model::kOutcomes) {
+      out.add(k.with_outcome(outcome),
+              {{"queue", kQueue}, {"kind", k.kind}, {"outcome", text(to_string(outcome))}});
+    }
+  }
+  out.counter("zokio_job_attempts_total", "Attempts started, by why.");
+  for (const KindStats& k : stats.kinds) {
+    out.add(k.attempts_first, {{"queue", kQueue}, {"kind", k.kind}, {"type", "first"}})
+        .add(k.attempts_retry, {{"queue", kQueue}, {"kind", k.kind}, {"type", "retry"}})
+        .add(k.attempts_recovery, {{"queue", kQueue}, {"kind", k.kind}, {"type", "recovery"}});
+  }
+  out.counter("zokio_job_verify_failures_total", "Jobs that read other data than was written.");
+  for (const KindStats& k : stats.kinds) out.add(k.verify_failures, {{"kind", k.kind}});
+  out.counter("zokio_jobs_lost_total", "Jobs acknowledged, but gone when looked for.")
+      .add(stats.lost);
+  out.counter("zokio_jobs_duplicate_executions_total",
+              "Results refused because the attempt already had one.")
+      .add(stats.duplicate_executions);
+  out.counter("zokio_job_output_dropped_bytes_total", "Captured output beyond its limit.")
+      .add(stats.output_dropped_bytes);
+}
+
+void collect_times(Families& out, const EngineStats& stats) {
+  zokio::HistogramSnapshot wait;
+  for (const KindStats& k : stats.kinds) zokio::stats::merge(wait, k.queue_wait_ns);
+  out.histogram("zokio_job_queue_wait_seconds", "From queued to started.", job_buckets())
+      .add(wait, {{"queue", kQueue}});
+  out.histogram("zokio_job_duration_seconds", "From started to ended, of an attempt.",
+                job_buckets());
+  for (const KindStats& k : stats.kinds) out.add(k.run_ns, {{"queue", kQueue}, {"kind", k.kind}});
+}
+
+void collect_journal(Families& out, const EngineStats& stats) {
+  const JournalStats& j = stats.journal;
+  out.histogram("zokio_journal_append_seconds", "From a write asked for to its acknowledgement.",
+                job_buckets())
+      .add(j.append_ns);
+  out.histogram("zokio_journal_fsync_seconds", "The commit of a batch of writes.", job_buckets())
+      .add(j.fsync_ns);
+  out.gauge("zokio_journal_bytes", "Size of the journal's files.").add(j.size_bytes);
+  out.gauge("zokio_journal_queue_depth", "Writes that wait for a commit.").add(j.depth);
+  out.gauge("zokio_journal_healthy", "1 when the last commit succeeded.").add(uint64_t{j.healthy});
+  out.counter("zokio_journal_commits_total", "Commits of the journal.").add(j.commits);
+  out.counter("zokio_journal_writes_total", "Writes acknowledged.").add(j.writes);
+  out.counter("zokio_journal_failures_total", "Writes refused or rolled back.").add(j.failures);
+  out.counter("zokio_journal_fenced_total", "Results refused: not of the current attempt.")
+      .add(j.fenced);
+  out.counter("zokio_journal_recovered_jobs_total", "Jobs found at the last start, by state.")
+      .add(stats.recovery.queued, {{"result", "queued"}})
+      .add(stats.recovery.interrupted, {{"result", "interrupted"}})
+      .add(stats.recovery.retrying, {{"result", "retrying"}})
+      .add(stats.recovery.finished, {{"result", "finished"}});
+}
+
+void collect_watches(Families& out, const EngineStats& stats) {
+  out.gauge("zokio_watch_streams", "Clients that follow events.")
+      .add(stats.subscribers, {{"service", "jobs"}});
+  out.counter("zokio_watch_cancelled_total", "Watches the server ended, by reason.")
+      .add(stats.subscribers_lagged, {{"reason", "lagged"}});
+}
+
+}  // namespace
+
+void collect_jobs(Families& out, const Figures& figures) {
+  collect_levels(out, figures.jobs);
+  collect_queue(out, figures);
+  collect_submits(out, figures.jobs);
+  collect_attempts(out, figures.jobs);
+  collect_times(out, figures.jobs);
+  collect_journal(out, figures.jobs);
+  collect_watches(out, figures.jobs);
+}
+
+}  // namespace zokiod::metrics
