@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Exists so that the precompiled header has a target that makes it.
