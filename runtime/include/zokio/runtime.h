@@ -14,6 +14,7 @@
 #include "zokio/base/result.h"
 #include "zokio/io/options.h"
 #include "zokio/spawn.h"
+#include "zokio/stats/resize_report.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/task.h"
 
@@ -34,20 +35,6 @@ struct RuntimeOptions {
   std::string thread_name = "zokio";  // prefix of thread names
 
   RuntimeOptions() {}
-};
-
-// What a resize did.
-struct ResizeReport {
-  std::string component;  // "workers", "reactors", "pool.frames", ...
-  uint64_t from = 0;
-  uint64_t requested = 0;
-  uint64_t reached = 0;  // when the report was made
-  uint64_t moved_tasks = 0;
-  uint64_t moved_timers = 0;
-  uint64_t reissued_ops = 0;
-  uint64_t released_bytes = 0;
-  uint64_t residual_bytes = 0;  // pools: still above the limit
-  Duration took{};
 };
 
 class Runtime {

@@ -41,7 +41,6 @@ struct WorkerSnapshot {
   uint64_t stolen_tasks = 0;
   uint64_t local_overflows = 0;
   uint64_t scheduled_local = 0;
-  uint64_t scheduled_remote = 0;
   uint64_t scheduled_io = 0;
   uint64_t scheduled_timer = 0;
   int64_t heartbeat_ns = 0;      // monotonic instant of the last pass of the loop
@@ -51,6 +50,7 @@ struct SchedulerSnapshot {
   uint32_t workers_desired = 0;
   std::vector<WorkerSnapshot> workers;     // every slot that was ever used
   uint64_t injector_depth = 0;
+  uint64_t scheduled_remote = 0;           // from outside the workers
   uint64_t blocking_depth = 0;
   uint64_t blocking_threads = 0;
   uint64_t blocking_busy = 0;

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zokio/runtime.h"
+
+#include <algorithm>
+#include <future>
+#include <mutex>
+
+#include "base/env.h"
+#include "io/driver.h"
+#include "os/topology.h"
+#include "sched/resize.h"
+#include "sched/scheduler.h"
+#include "zokio/mem/pools.h"
+#include "zokio/sync/oneshot.h"
+
+namespace zokio {
+namespace {
+
+// A task that does not end this long after it was cancelled is a bug: it ignores Errc::Cancelled.
+constexpr Duration kDestroyDeadline = std::chrono::seconds(60);
+constexpr unsigned kDefaultReactorsMax = 4;
+
+}  // namespace
+
+struct Runtime::Impl {
+  RuntimeOptions options;
+  std::unique_ptr<io::Driver> driver;
+  std::unique_ptr<sched::Scheduler> scheduler;
+  std::unique_ptr<sched::ResizeControl> control;
+  std::once_flag stopped;
+
+  Task<Result<ResizeReport>> resize(sched::ResizeControl::What what, unsigned count);
+  Result<ResizeReport> resize_blocking(sched::ResizeControl::What what, unsigned count);
+};
+
+Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
+  if (options.workers == 0) options.workers = std::min(os::usable_cpus(), sched::kWorkerSlots);
+  if (options.reactors == 0) options.reactors = std::min(options.workers, kDefaultReactorsMax);
+  if (options.seed == 0) options.seed = env::fresh_seed();
+  if (options.workers > sched::kWorkerSlots) return fail(Errc::InvalidArgument, "workers");
+  if (options.reactors > io::kReactorSlots) return fail(Errc::InvalidArgument, "reactors");
+  if (options.memory_limit != 0) {
+    ZOKIO_TRY([[maybe_unused]] auto limited, mem::set_total_limit(options.memory_limit));
+  }
+
+  auto impl = std::make_unique<Impl>();
+  ZOKIO_TRY(impl->driver,
+            io::Driver::create({.backend = options.backend, .ring_entries = options.ring_entries}));
+  impl->scheduler = std::make_unique<sched::Scheduler>(
+      sched::SchedulerOptions{.seed = options.seed,
+                              .blocking_threads = options.blocking_threads,
+                              .thread_name = options.thread_name},
+      impl->driver.get());
+  impl->control = std::make_unique<sched::ResizeControl>(*impl->scheduler, impl->driver.get(),
+                                                         options.placement);
+  ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
+  impl->options = std::move(options);
+  return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));
+}
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Runtime::~Runtime() {
+  ZOKIO_CHECK(shutdown(kDestroyDeadline), "a task did not end after it was cancelled");
+}
+
+bool Runtime::shutdown(Duration timeout) {
+  ZOKIO_CHECK(task::context().executor != impl_->scheduler.get(),
+              "shutdown would wait for the task that calls it");
+  if (!impl_->scheduler->cancel_all(Instant::now() + timeout)) return false;
+  std::call_once(impl_->stopped, [this] {
+    impl_->control->stop();
+    impl_->scheduler->stop();
+  });
+  return true;
+}
+
+task::Executor* Runtime::executor() noexcept {
+  return impl_->scheduler.get();
+}
+const RuntimeOptions& Runtime::options() const {
+  return impl_->options;
+}
+
+// --- Resizing -----------------------------------------------------------------------------------
+
+Task<Result<ResizeReport>> Runtime::Impl::resize(sched::ResizeControl::What what, unsigned count) {
+  auto [sender, receiver] = sync::oneshot<Result<ResizeReport>>();
+  control->request(what, count, [tx = std::move(sender)](Result<ResizeReport> report) mutable {
+    tx.send(std::move(report));
+  });
+  ZOKIO_CO_TRY(auto report, co_await receiver.recv());
+  co_return report;
+}
+
+Result<ResizeReport> Runtime::Impl::resize_blocking(sched::ResizeControl::What what,
+                                                    unsigned count) {
+  if (task::context().executor == scheduler.get())
+    return fail(Errc::FailedPrecondition, "a blocking resize on a worker waits for itself");
+  std::promise<Result<ResizeReport>> promise;
+  std::future<Result<ResizeReport>> report = promise.get_future();
+  control->request(what, count,
+                   [&promise](Result<ResizeReport> r) { promise.set_value(std::move(r)); });
+  return report.get();
+}
+
+Task<Result<ResizeReport>> Runtime::resize_workers(unsigned count) {
+  return impl_->resize(sched::ResizeControl::What::Workers, count);
+}
+Task<Result<ResizeReport>> Runtime::resize_reactors(unsigned count) {
+  return impl_->resize(sched::ResizeControl::What::Reactors, count);
+}
+Result<ResizeReport> Runtime::resize_workers_blocking(unsigned count) {
+  return impl_->resize_blocking(sched::ResizeControl::What::Workers, count);
+}
+Result<ResizeReport> Runtime::resize_reactors_blocking(unsigned count) {
+  return impl_->resize_blocking(sched::ResizeControl::What::Reactors, count);
+}
+
+Result<ResizeReport> Runtime::resize_pool(std::string_view pool, uint64_t limit_bytes, bool force) {
+  const Instant begin = Instant::now();
+  ZOKIO_TRY(mem::LimitReport limited, mem::set_limit(pool, limit_bytes, force));
+  ResizeReport report;
+  report.component = "pool." + std::string(pool);
+  report.from = limited.from;
+  report.requested = limited.requested;
+  report.reached = limited.requested + limited.residual_bytes;
+  report.released_bytes = limited.released_bytes;
+  report.residual_bytes = limited.residual_bytes;
+  report.took = Instant::now() - begin;
+  return report;
+}
+
+Result<void> Runtime::check_pool(std::string_view pool, uint64_t limit_bytes, bool force) const {
+  return mem::check_limit(pool, limit_bytes, force);
+}
+
+uint64_t Runtime::trim() {
+  return mem::trim();
+}
+
+// --- Observation --------------------------------------------------------------------------------
+
+RuntimeSnapshot Runtime::stats() const {
+  RuntimeSnapshot out;
+  out.taken_ns = env::now_ns();
+  out.scheduler = impl_->scheduler->snapshot();
+  out.scheduler.workers_desired = impl_->control->workers_desired();
+  out.pools = mem::snapshots();
+  out.io = impl_->driver->snapshot();
+  out.io.reactors_desired = impl_->control->reactors_desired();
+  return out;
+}
+
+}  // namespace zokio

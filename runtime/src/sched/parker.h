@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How one worker sleeps and is woken: in its reactor when it hosts one, on a futex otherwise.
+// A wake-up before the sleep is kept, so it is never lost; several are one.
+
+#include <atomic>
+
+#include "zokio/base/clock.h"
+#include "zokio/base/pinned.h"
+
+namespace zokio::io {
+class Reactor;
+}
+
+namespace zokio::sched {
+
+class Parker : Pinned {
+ public:
+  // Sleeps until unpark(), a completion of the reactor, or the deadline. Thread: owner.
+  void park(Instant deadline) noexcept;
+  // Thread: any.
+  void unpark() noexcept;
+
+  // The reactor to sleep in; null: the futex. Thread: owner.
+  void set_reactor(io::Reactor* reactor) noexcept {
+    reactor_.store(reactor, std::memory_order_release);
+  }
+
+  // Simulation: whether a wake-up is waiting, and taking it.
+  bool notified() const noexcept { return state_.load(std::memory_order_acquire) == kNotified; }
+  void take_notification() noexcept { state_.store(kAwake, std::memory_order_relaxed); }
+
+ private:
+  // kAwake -> kFutex | kReactor by the owner; any -> kNotified by unpark(); back by the owner.
+  enum : uint32_t { kAwake, kFutex, kReactor, kNotified };
+
+  // Ordering: acq_rel on every change, so that what happened before unpark() is seen after park().
+  std::atomic<uint32_t> state_{kAwake};
+  // Reactors live as long as their driver, and waking one that is closed does nothing.
+  std::atomic<io::Reactor*> reactor_{nullptr};
+};
+
+}  // namespace zokio::sched

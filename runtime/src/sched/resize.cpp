@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/resize.h"
+
+#include <pthread.h>
+
+#include <bit>
+#include <future>
+#include <system_error>
+
+#include "base/env.h"
+#include "io/reactor.h"
+#include "os/futex.h"
+#include "zokio/base/assert.h"
+
+namespace zokio::sched {
+
+ResizeControl::ResizeControl(Scheduler& scheduler, io::Driver* driver, Placement placement)
+    : scheduler_(scheduler), driver_(driver), placement_(placement) {}
+
+Result<void> ResizeControl::start(unsigned workers, unsigned reactors) {
+  ResizeReport report;
+  Result<void> started = reconcile(workers, driver_ != nullptr ? reactors : 0, report);
+  if (!started.has_value()) {
+    for (unsigned slot = 0; slot < io::kReactorSlots; ++slot)
+      if (hosts_[slot] != Host::None) static_cast<void>(close(slot, report));
+    scheduler_.stop();
+    return started;
+  }
+  thread_ = std::thread([this] { run_thread(); });
+  return {};
+}
+
+void ResizeControl::request(What what, unsigned count, Done done) {
+  {
+    std::scoped_lock guard(mutex_);
+    if (!stopping_) {
+      requests_.push_back({what, count, std::move(done)});
+      ready_.notify_one();
+      return;
+    }
+  }
+  done(fail(Errc::Unavailable, "resize", Detail::Shutdown));
+}
+
+void ResizeControl::stop() {
+  {
+    std::scoped_lock guard(mutex_);
+    stopping_ = true;
+    ready_.notify_one();
+  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  for (Request& request : requests_)
+    request.done(fail(Errc::Unavailable, "resize", Detail::Shutdown));
+  requests_.clear();
+  ResizeReport report;
+  for (unsigned slot = 0; slot < io::kReactorSlots; ++slot)
+    if (hosts_[slot] != Host::None) static_cast<void>(close(slot, report));
+}
+
+void ResizeControl::run_thread() {
+  pthread_setname_np(pthread_self(), (scheduler_.thread_name() + "-ctl").substr(0, 15).c_str());
+  std::unique_lock guard(mutex_);
+  while (true) {
+    ready_.wait(guard, [this] { return stopping_ || !requests_.empty(); });
+    if (stopping_) return;
+    Request request = std::move(requests_.front());
+    requests_.pop_front();
+    guard.unlock();
+    request.done(carry_out(request));
+    guard.lock();
+  }
+}
+
+Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
+  const Instant begin = Instant::now();
+  const bool workers = request.what == What::Workers;
+  const unsigned cap = workers ? kWorkerSlots : io::kReactorSlots;
+  if (request.count == 0 || request.count > cap)
+    return fail(Errc::InvalidArgument, workers ? "resize workers" : "resize reactors");
+  if (!workers && driver_ == nullptr) return fail(Errc::FailedPrecondition, "resize reactors");
+  ResizeReport report;
+  report.component = workers ? "workers" : "reactors";
+  report.from = workers ? workers_desired() : reactors_desired();
+  report.requested = request.count;
+  ZOKIO_CHECKED(reconcile(workers ? request.count : workers_desired(),
+                          workers ? reactors_desired() : request.count, report));
+  report.reached = workers ? scheduler_.active_workers()
+                           : static_cast<uint64_t>(std::popcount(driver_->active()));
+  report.took = Instant::now() - begin;
+  return report;
+}
+
+Result<void> ResizeControl::reconcile(unsigned workers, unsigned reactors, ResizeReport& report) {
+  Result<void> grown = scheduler_.grow(workers);
+  if (!grown.has_value()) {
+    workers_.store(scheduler_.active_workers(), std::memory_order_relaxed);
+    return grown;
+  }
+  workers_.store(workers > workers_ ? workers : workers_desired(), std::memory_order_relaxed);
+
+  // New ones first, so that operations that have to move find a place.
+  for (unsigned slot = 0; slot < reactors; ++slot) {
+    if (hosts_[slot] == Host::None) ZOKIO_CHECKED(open(slot, wanted_host(slot, workers, reactors)));
+  }
+  reactors_.store(reactors > reactors_ ? reactors : reactors_desired(), std::memory_order_relaxed);
+  for (unsigned slot = 0; slot < io::kReactorSlots; ++slot) {
+    const Host wanted = wanted_host(slot, workers, reactors);
+    if (hosts_[slot] == Host::None || hosts_[slot] == wanted) continue;
+    ZOKIO_CHECKED(close(slot, report));
+    if (wanted != Host::None) ZOKIO_CHECKED(open(slot, wanted));
+  }
+  reactors_.store(reactors, std::memory_order_relaxed);
+
+  const Scheduler::Shrunk shrunk = scheduler_.shrink(workers, Instant::now() + kRetireDeadline);
+  workers_.store(workers, std::memory_order_relaxed);
+  report.moved_tasks += shrunk.moved_tasks;
+  report.moved_timers += shrunk.moved_timers;
+  if (shrunk.stalled) return fail(Errc::DeadlineExceeded, "retire workers", Detail::Stalled);
+  return {};
+}
+
+ResizeControl::Host ResizeControl::wanted_host(unsigned slot, unsigned workers,
+                                               unsigned reactors) const noexcept {
+  if (slot >= reactors) return Host::None;
+  if (placement_ == Placement::Dedicated || slot >= workers) {
+    return Host::Thread;
+  }
+  // What has a thread keeps it: moving it to a worker that came later would gain nothing.
+  return hosts_[slot] == Host::Thread ? Host::Thread : Host::Worker;
+}
+
+Result<void> ResizeControl::open(unsigned slot, Host host) {
+  if (host == Host::Thread) {
+    ZOKIO_CHECKED(open_dedicated(slot));
+  } else {
+    Worker& worker = *scheduler_.slot(slot);
+    worker.order_reactor(Worker::ReactorOrder::Open);
+    ZOKIO_CHECKED(worker.reactor_order_by(Instant::now() + kRetireDeadline));
+  }
+  hosts_[slot] = host;
+  return {};
+}
+
+Result<void> ResizeControl::open_dedicated(unsigned slot) {
+  if (env::fault(env::Fault::ThreadStart))
+    return fail(Errc::ResourceExhausted, "start reactor", Detail::Limit);
+  auto host = std::make_unique<Dedicated>();
+  std::promise<Result<void>> opened;
+  std::future<Result<void>> outcome = opened.get_future();
+  try {
+    host->thread = std::thread([this, slot, &opened, ended = &host->ended] {
+      const std::string name = "reactor-" + std::to_string(slot);
+      pthread_setname_np(pthread_self(), name.c_str());
+      Result<io::Reactor*> reactor = driver_->open_reactor(slot, name);
+      opened.set_value(reactor.has_value() ? Result<void>() : fail(reactor.error()));
+      if (reactor.has_value()) driver_->run_dedicated(**reactor);
+      ended->store(1, std::memory_order_release);
+      os::futex_wake(*ended, 1);
+    });
+  } catch (const std::system_error& error) {
+    return fail_errno(error.code().value(), "start reactor");
+  }
+  Result<void> result = outcome.get();
+  if (!result.has_value()) {
+    host->thread.join();
+    return result;
+  }
+  dedicated_[slot] = std::move(host);
+  return {};
+}
+
+Result<void> ResizeControl::close(unsigned slot, ResizeReport& report) {
+  const Instant deadline = Instant::now() + kRetireDeadline;
+  if (hosts_[slot] == Host::Thread) {
+    Dedicated& host = *dedicated_[slot];
+    driver_->retire(slot);
+    while (host.ended.load(std::memory_order_acquire) == 0) {
+      if (Instant::now() >= deadline)
+        return fail(Errc::DeadlineExceeded, "retire reactor", Detail::Stalled);
+      os::futex_wait(host.ended, 0, deadline);
+    }
+    host.thread.join();
+    dedicated_[slot].reset();
+  } else {
+    Worker& worker = *scheduler_.slot(slot);
+    worker.order_reactor(Worker::ReactorOrder::Retire);
+    ZOKIO_CHECKED(worker.reactor_order_by(deadline));
+  }
+  hosts_[slot] = Host::None;
+  report.reissued_ops += driver_->reactor(slot).reissued();
+  return {};
+}
+
+}  // namespace zokio::sched
