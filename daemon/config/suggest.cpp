@@ -38,7 +38,9 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
   size_t best_distance = SIZE_MAX;
   for (const std::string_view candidate : known) {
     size_t distance = edit_distance(word, candidate);
-    if (last_part(word) == last_part(candidate)) distance = std::min<size_t>(distance, 1);
+    if (last_part(word) == last_part(candidate) ||
+        (candidate.size() > 3 && word.contains(candidate)))
+      distance = std::min<size_t>(distance, 1);
     if (distance > std::max(word.size(), candidate.size()) / 3) continue;
     if (distance < best_distance) {
       best = candidate;

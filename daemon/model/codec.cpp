@@ -130,6 +130,7 @@ class Reader {
     return true;
   }
   bool ok() const { return ok_; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
 
   void operator()(std::string_view name, std::string& out) {
     if (const std::string* value = find(name)) out = *value;
@@ -238,10 +239,10 @@ std::string encode_result(const JobResult& result) {
 zokio::Result<JobResult> decode_result(std::string_view text) {
   Reader reader;
   if (!reader.parse(text)) return zokio::fail(Errc::DataLoss, "job result");
-  uint32_t type = UINT32_MAX;
+  uint32_t type = 0;
   reader("type", type);
   JobResult result;
-  if (!reader.ok() || !emplace_result(type, result))
+  if (!reader.has("type") || !reader.ok() || !emplace_result(type, result))
     return zokio::fail(Errc::DataLoss, "job result");
   std::visit(
       [&](auto& value) {
