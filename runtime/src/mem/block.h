@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Taking and giving one block of a pool, through this thread's cache when it has one.
+
+#include <cstddef>
+
+#include "mem/poison.h"
+#include "mem/pool.h"
+#include "mem/size_class.h"
+#include "mem/thread_cache.h"
+
+namespace zokio::mem {
+
+// Null only for the reason `why`. With `may_exceed` limits are counted but not obeyed.
+inline void* take_block(PoolId id, std::size_t bytes, bool may_exceed, Refusal& why) noexcept {
+  if (bytes > kMaxBlock) [[unlikely]]
+    return pool(id).obtain_large(bytes, may_exceed, why);
+  const unsigned cls = class_of(bytes);
+  ThreadCache* cache = this_thread_cache;
+  FreeBlock* block = cache != nullptr ? cache->take(id, cls, may_exceed, why)
+                                      : pool(id).obtain(cls, 1, may_exceed, why).head;
+  // The rest of the block stays poisoned.
+  if (block != nullptr) unpoison(block, bytes);
+  return block;
+}
+
+// Requires: `p` came from take_block(id, bytes, ...).
+inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
+  if (bytes > kMaxBlock) [[unlikely]]
+    return pool(id).give_large(p, bytes);
+  const unsigned cls = class_of(bytes);
+  check_not_poisoned(p, bytes);
+  poison(p, class_bytes(cls));
+  auto* block = static_cast<FreeBlock*>(p);
+  if (ThreadCache* cache = this_thread_cache) return cache->put(id, cls, block);
+  pool(id).counts().classes[cls].frees.add_shared();
+  Batch one;
+  one.push(block);
+  pool(id).give(cls, one);
+}
+
+}  // namespace zokio::mem

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Leases: a cap is an error that the caller sees.
+
+#include "zokio/mem/buffer.h"
+
+#include "mem/block.h"
+
+namespace zokio::mem {
+
+Result<Buffer> lease(std::size_t bytes) {
+  if (bytes == 0 || bytes > kMaxBufferBytes) return fail(Errc::InvalidArgument, "lease buffer");
+  Refusal why = Refusal::None;
+  void* block = take_block(PoolId::Buffers, bytes, /*may_exceed=*/false, why);
+  if (block != nullptr) return Buffer(static_cast<std::byte*>(block), bytes);
+  const Detail detail = why == Refusal::System ? Detail::None : Detail::Limit;
+  return fail(Errc::ResourceExhausted, "lease buffer", detail);
+}
+
+void Buffer::reset() noexcept {
+  if (data_ == nullptr) return;
+  give_block(PoolId::Buffers, data_, capacity_);
+  data_ = nullptr;
+  capacity_ = size_ = 0;
+}
+
+}  // namespace zokio::mem

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking blocks out of spans and putting them back.
+
+#include "mem/central_list.h"
+
+#include <algorithm>
+
+#include "mem/pool.h"
+#include "zokio/base/assert.h"
+
+namespace zokio::mem {
+namespace {
+
+// A block that is not one of ours, of another class, or given back once too often. Always on: a
+// wrong free would hand one block to two owners.
+void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) noexcept {
+  const std::size_t offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - span.start);
+  const bool ours = span.slots != 0 && span.cls == cls && span.pool == pool.index() &&
+                    span.live > 0 && offset % class_bytes(cls) == 0 &&
+                    offset / class_bytes(cls) < span.carved;
+  ZOKIO_CHECK(ours, "memory given back with the wrong size, to the wrong pool, or twice");
+}
+
+}  // namespace
+
+Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
+  Taken out;
+  out.blocks = take_free(pool, cls, want);
+  return out;
+}
+
+Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
+  Batch out;
+  while (out.count < want && spans_ != nullptr) {
+    Span& span = *spans_;
+    FreeBlock* block = span.free;
+    span.free = next_of(block);
+    --span.free_blocks;
+    ++span.live;
+    if (span.free_blocks == 0) unlink(span);
+    out.push(block);
+  }
+  pool.central_free_changed(-static_cast<int64_t>(out.count * class_bytes(cls)));
+  return out;
+}
+
+Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
+  const unsigned room = span_blocks(cls) - (carving_ != nullptr ? carving_->carved : 0);
+  unsigned count = above_limit ? 1 : std::min(want, room);
+  Refusal refusal = pool.charge(count * class_bytes(cls), above_limit);
+  if (refusal != Refusal::None && count > 1) {
+    count = 1;
+    refusal = pool.charge(class_bytes(cls), above_limit);
+  }
+  Taken out;
+  out.refusal = refusal;
+  if (refusal != Refusal::None) return out;
+  if (carving_ == nullptr) {
+    carving_ = pool.new_span(cls);
+    if (carving_ == nullptr) {
+      pool.uncharge(count * class_bytes(cls));
+      out.refusal = Refusal::System;
+      return out;
+    }
+  }
+  Span& span = *carving_;
+  out.fresh = true;
+  for (unsigned i = 0; i < count; ++i) {
+    out.blocks.push(reinterpret_cast<FreeBlock*>(span.start + span.carved * class_bytes(cls)));
+    ++span.carved;
+    ++span.live;
+  }
+  if (span.carved == span_blocks(cls)) carving_ = nullptr;
+  return out;
+}
+
+void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
+  Span* doomed = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    while (batch.head != nullptr) {
+      FreeBlock* block = batch.pop();
+      Span& span = span_of(block);
+      check_block(span, pool, cls, block);
+      set_next(block, span.free);
+      span.free = block;
+      --span.live;
+      if (span.free_blocks++ == 0) link(span);
+      pool.central_free_changed(static_cast<int64_t>(class_bytes(cls)));
+      if (span.live == 0 && !pool.wants_to_keep()) doom(pool, cls, span, doomed);
+    }
+  }
+  pool.release_spans(doomed, cls);
+}
+
+uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
+  Span* doomed = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (Span* span = spans_; span != nullptr;) {
+      Span* next = span->next;
+      if (span->live == 0) doom(pool, cls, *span, doomed);
+      span = next;
+    }
+  }
+  return pool.release_spans(doomed, cls);
+}
+
+void CentralList::doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept {
+  pool.central_free_changed(-static_cast<int64_t>(span.free_blocks * class_bytes(cls)));
+  unlink(span);
+  if (carving_ == &span) carving_ = nullptr;
+  span.next = doomed;
+  doomed = &span;
+}
+
+void CentralList::link(Span& span) noexcept {
+  span.previous = nullptr;
+  span.next = spans_;
+  if (spans_ != nullptr) spans_->previous = &span;
+  spans_ = &span;
+}
+
+void CentralList::unlink(Span& span) noexcept {
+  (span.previous != nullptr ? span.previous->next : spans_) = span.next;
+  if (span.next != nullptr) span.next->previous = span.previous;
+  span.next = span.previous = nullptr;
+}
+
+}  // namespace zokio::mem

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The free blocks of one class of one pool that no thread keeps, by span.
+//
+// Equations that hold outside the lock, for every span of this list:
+//   carved = free_blocks + live,  linked in `spans_` iff free_blocks > 0,  budget += carved *
+//   bytes.
+// Thread: any; one lock, held for a batch of blocks and never over a system call except the mapping
+// of a new chunk (4 MiB, rare).
+
+#include <mutex>
+
+#include "mem/span.h"
+#include "zokio/base/pinned.h"
+
+namespace zokio::mem {
+
+class Pool;
+
+enum class Refusal : uint8_t { None, PoolLimit, TotalLimit, System };
+
+struct Taken {
+  Batch blocks;
+  Refusal refusal = Refusal::None;  // why `blocks` is empty
+  bool fresh = false;               // carved now, not free before
+};
+
+class CentralList : Pinned {
+ public:
+  // Up to `want` blocks: free ones, else carved from fresh memory. With `above_limit` one block is
+  // carved whatever the limits say. Requires: want > 0.
+  Taken take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+
+  // Takes `batch` back. Spans that became empty and that `pool` does not want to keep are released.
+  void give(Pool& pool, unsigned cls, Batch batch) noexcept;
+
+  // Releases every empty span; resident bytes released.
+  uint64_t release_empty(Pool& pool, unsigned cls) noexcept;
+
+ private:
+  Batch take_free(Pool& pool, unsigned cls, unsigned want) noexcept;
+  Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+  void link(Span& span) noexcept;
+  void unlink(Span& span) noexcept;
+  // Takes an empty span out and chains it to `doomed`.
+  void doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept;
+
+  std::mutex mutex_;
+  Span* spans_ = nullptr;    // with free blocks
+  Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
+};
+
+}  // namespace zokio::mem

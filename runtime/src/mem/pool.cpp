@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serving blocks, charging them, and giving spans back.
+
+#include "mem/pool.h"
+
+#include <mutex>
+#include <type_traits>
+
+#include "mem/mapping.h"
+#include "mem/page_heap.h"
+#include "mem/thread_cache.h"
+
+namespace zokio::mem {
+namespace {
+
+constinit PageHeap page_heap;
+constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers)};
+constinit Budget total;
+constinit std::mutex recheck_mutex;
+constinit std::atomic<uint64_t> epoch{0};
+// A copy of "some pool shrinks", so that giving memory back costs one load while none does.
+constinit std::atomic<bool> any_shrinking{false};
+
+static_assert(std::is_trivially_destructible_v<Pool>, "pools outlive every static object");
+static_assert(std::is_trivially_destructible_v<PageHeap>);
+
+}  // namespace
+
+Pool& pool(PoolId id) noexcept {
+  return pools[static_cast<unsigned>(id)];
+}
+Pool& pool(unsigned index) noexcept {
+  return pools[index];
+}
+Budget& total_budget() noexcept {
+  return total;
+}
+
+// Ordering: seq_cst, for park_thread_cache: either it sees the new epoch, or the thread that began
+// it sees the parked cache.
+uint64_t cache_epoch() noexcept {
+  return epoch.load();
+}
+void next_cache_epoch() noexcept {
+  epoch.fetch_add(1);
+}
+
+void recheck_limits() noexcept {
+  // Under a lock, so that the last to come decides, and it sees all changes made before.
+  const std::scoped_lock lock(recheck_mutex);
+  // First, so that who gives memory back meanwhile comes here too, after us.
+  any_shrinking.store(true);
+  bool changed = false;
+  bool any = false;
+  for (Pool& p : pools) {
+    const bool over = p.budget().over() || total.over();
+    changed |= p.set_shrinking(over);
+    any |= over;
+  }
+  any_shrinking.store(any);
+  if (changed) next_cache_epoch();
+}
+
+Refusal Pool::charge(uint64_t bytes, bool above_limit) noexcept {
+  if (above_limit) {
+    budget_.add_above_limit(bytes);
+    total.add_above_limit(bytes);
+    recheck_limits();
+    return Refusal::None;
+  }
+  if (!budget_.add(bytes)) return Refusal::PoolLimit;
+  if (total.add(bytes)) return Refusal::None;
+  budget_.subtract(bytes);
+  return Refusal::TotalLimit;
+}
+
+void Pool::uncharge(uint64_t bytes) noexcept {
+  budget_.subtract(bytes);
+  total.subtract(bytes);
+  if (any_shrinking.load()) recheck_limits();
+}
+
+Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) noexcept {
+  CentralList& list = lists_[cls];
+  Taken taken = list.take(*this, cls, want, false);
+  if (taken.blocks.count == 0 && make_room(taken.refusal, class_bytes(cls))) {
+    taken = list.take(*this, cls, want, false);
+  }
+  if (taken.blocks.count == 0) {
+    count_failure(taken.refusal);
+    if (may_exceed && taken.refusal != Refusal::System) {
+      taken = list.take(*this, cls, 1, true);
+      if (taken.refusal == Refusal::System) count_failure(taken.refusal);
+    }
+  }
+  why = taken.refusal;
+  if (taken.blocks.count != 0) {
+    ClassCounts& counts = counts_.classes[cls];
+    (taken.fresh ? counts.fresh : counts.shared).add_shared();
+  }
+  return taken.blocks;
+}
+
+void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why) noexcept {
+  const std::size_t size = round_to_pages(bytes);
+  Refusal refusal = charge(size, false);
+  if (refusal != Refusal::None && make_room(refusal, size)) refusal = charge(size, false);
+  if (refusal != Refusal::None) {
+    count_failure(refusal);
+    if (may_exceed) refusal = charge(size, true);
+  }
+  std::byte* object = refusal == Refusal::None ? map(size, kPageBytes) : nullptr;
+  if (object == nullptr && refusal == Refusal::None) {
+    uncharge(size);
+    refusal = Refusal::System;
+    count_failure(refusal);
+  }
+  why = refusal;
+  if (object != nullptr) {
+    counts_.large.add_shared();
+    counts_.large_bytes.add_shared(size);
+  }
+  return object;
+}
+
+void Pool::give_large(void* object, std::size_t bytes) noexcept {
+  const std::size_t size = round_to_pages(bytes);
+  counts_.large_frees.add_shared();
+  counts_.large_freed_bytes.add_shared(size);
+  counts_.released_bytes.add_shared(unmap(static_cast<std::byte*>(object), size));
+  uncharge(size);
+}
+
+bool Pool::make_room(Refusal refusal, uint64_t bytes) noexcept {
+  // Only when that can help: emptying caches costs every thread, and a program that lives at its
+  // limit comes here with each request.
+  const bool all = refusal != Refusal::PoolLimit;
+  uint64_t cached = 0;
+  for (unsigned i = 0; i < kPools; ++i) {
+    if (all || i == index()) cached += usage(pools[i]).cached_bytes();
+  }
+  if (cached < bytes) return false;
+  empty_caches();
+  for (Pool& p : pools) {
+    if (all || &p == this) p.release_empty();
+  }
+  return true;
+}
+
+void Pool::count_failure(Refusal refusal) noexcept {
+  (refusal == Refusal::System ? counts_.failures_system : counts_.failures_limit).add_shared();
+}
+
+Span* Pool::new_span(unsigned cls) noexcept {
+  Span* span = page_heap.allocate(span_slots(cls));
+  if (span == nullptr) return nullptr;
+  span->cls = static_cast<uint8_t>(cls);
+  span->pool = index();
+  return span;
+}
+
+uint64_t Pool::release_spans(Span* chain, unsigned cls) noexcept {
+  uint64_t released = 0;
+  while (chain != nullptr) {
+    Span& span = *chain;
+    chain = span.next;
+    const uint64_t charged = span.carved * class_bytes(cls);
+    released += discard(span.start, span.slots * kSlotBytes);
+    page_heap.free(span);
+    uncharge(charged);
+  }
+  if (released != 0) counts_.released_bytes.add_shared(released);
+  return released;
+}
+
+uint64_t Pool::release_empty() noexcept {
+  uint64_t released = 0;
+  for (unsigned cls = 0; cls < kClasses; ++cls) released += lists_[cls].release_empty(*this, cls);
+  return released;
+}
+
+}  // namespace zokio::mem

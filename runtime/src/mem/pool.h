@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One pool: central lists by class, the bytes it holds and may hold, and its counts.
+// Thread: any. Constant-initialised and never destroyed, so memory may be taken and given back
+// before main and after exit.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "mem/budget.h"
+#include "mem/central_list.h"
+#include "zokio/base/pinned.h"
+#include "zokio/mem/pools.h"
+#include "zokio/stats/counter.h"
+
+namespace zokio::mem {
+
+// Free bytes the central lists of a pool keep before empty spans go back at once. By feel: enough
+// to take a burst, small beside what such a program uses.
+inline constexpr int64_t kCentralKeep = int64_t{8} << 20;
+
+// Of one class, without the thread caches that exist now: ended caches and threads without one.
+struct ClassCounts {
+  stats::Counter thread;  // served by a thread's cache
+  stats::Counter shared;  // by the central list
+  stats::Counter fresh;   // by fresh memory
+  stats::Counter frees;
+};
+
+struct PoolCounts {
+  std::array<ClassCounts, kClasses> classes{};
+  stats::Counter large;  // objects above kMaxBlock, with their bytes in pages
+  stats::Counter large_bytes;
+  stats::Counter large_frees;
+  stats::Counter large_freed_bytes;
+  stats::Counter refill_bytes;
+  stats::Counter released_bytes;
+  stats::Counter failures_limit;
+  stats::Counter failures_system;
+};
+
+class Pool : Pinned {
+ public:
+  constexpr explicit Pool(PoolId id) noexcept : id_(id) {}
+
+  PoolId id() const noexcept { return id_; }
+  uint8_t index() const noexcept { return static_cast<uint8_t>(id_); }
+
+  // One to `want` blocks of class `cls`; none only when `may_exceed` is false and a limit forbids
+  // it, or the system has no memory (`why` says). Counts the request as one.
+  Batch obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) noexcept;
+  void give(unsigned cls, Batch batch) noexcept { lists_[cls].give(*this, cls, batch); }
+
+  // Objects above kMaxBlock, one mapping each.
+  void* obtain_large(std::size_t bytes, bool may_exceed, Refusal& why) noexcept;
+  void give_large(void* object, std::size_t bytes) noexcept;
+
+  // Releases the empty spans of all classes; resident bytes released.
+  uint64_t release_empty() noexcept;
+
+  Budget& budget() noexcept { return budget_; }
+  PoolCounts& counts() noexcept { return counts_; }
+
+  // The pool holds more than it may: caches keep nothing, empty spans go back at once.
+  bool shrinking() const noexcept { return shrinking_.load(std::memory_order_relaxed); }
+  // True when that changed. Requires: one thread at a time.
+  bool set_shrinking(bool value) noexcept {
+    return shrinking_.exchange(value, std::memory_order_relaxed) != value;
+  }
+
+  // For CentralList.
+  Refusal charge(uint64_t bytes, bool above_limit) noexcept;
+  void uncharge(uint64_t bytes) noexcept;
+  Span* new_span(unsigned cls) noexcept;
+  // Discards and frees a chain of empty spans. Requires: no lock of a list is held.
+  uint64_t release_spans(Span* chain, unsigned cls) noexcept;
+  void central_free_changed(int64_t bytes) noexcept {
+    central_free_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  bool wants_to_keep() const noexcept {
+    return !shrinking() && central_free_.load(std::memory_order_relaxed) <= kCentralKeep;
+  }
+
+ private:
+  // Counts a refusal, and says whether to try again after caches were emptied.
+  bool make_room(Refusal refusal, uint64_t bytes) noexcept;
+  void count_failure(Refusal refusal) noexcept;
+
+  const PoolId id_;
+  Budget budget_;
+  std::atomic<int64_t> central_free_{0};
+  std::atomic<bool> shrinking_{false};
+  PoolCounts counts_;
+  std::array<CentralList, kClasses> lists_;
+};
+
+Pool& pool(PoolId id) noexcept;
+Pool& pool(unsigned index) noexcept;
+
+// What all pools hold together, and their common cap.
+Budget& total_budget() noexcept;
+
+// Grows when caches should look at their pools again: a limit changed, a pool began or ended to
+// shrink, or memory is wanted back.
+uint64_t cache_epoch() noexcept;
+void next_cache_epoch() noexcept;
+
+// Sets `shrinking` of every pool to what its budget says, and starts an epoch when one changed.
+void recheck_limits() noexcept;
+
+}  // namespace zokio::mem

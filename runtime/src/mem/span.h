@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Spans and the chunks they are cut from.
+//
+// A chunk is 4 MiB at a multiple of 4 MiB; slot 0 holds its header, so the span of a block is found
+// by masking the block's address. A span is a run of slots with blocks of one class of one pool.
+// Thread: fields of a span are guarded by the lock of its central list; `used` by the page heap's.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "mem/poison.h"
+#include "mem/size_class.h"
+
+namespace zokio::mem {
+
+inline constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+inline constexpr unsigned kChunkSlots = kChunkBytes / kSlotBytes;
+static_assert(kChunkSlots == 64, "one word of bits");
+
+// What lies in a free block, wherever it is kept.
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+// Free blocks are poisoned, their link included.
+inline FreeBlock* next_of(FreeBlock* block) noexcept {
+  unpoison(block, sizeof *block);
+  FreeBlock* next = block->next;
+  poison(block, sizeof *block);
+  return next;
+}
+inline void set_next(FreeBlock* block, FreeBlock* next) noexcept {
+  unpoison(block, sizeof *block);
+  block->next = next;
+  poison(block, sizeof *block);
+}
+
+// Blocks linked by `next`.
+struct Batch {
+  FreeBlock* head = nullptr;
+  unsigned count = 0;
+
+  void push(FreeBlock* block) noexcept {
+    set_next(block, head);
+    head = block;
+    ++count;
+  }
+  FreeBlock* pop() noexcept {
+    FreeBlock* block = head;
+    head = next_of(block);
+    --count;
+    return block;
+  }
+};
+
+struct Span {
+  Span* next = nullptr;  // of the central list's spans with free blocks
+  Span* previous = nullptr;
+  FreeBlock* free = nullptr;
+  std::byte* start = nullptr;
+  uint32_t free_blocks = 0;  // length of `free`
+  uint32_t carved = 0;       // blocks that were ever handed out; the rest was never touched
+  uint32_t live = 0;         // carved - free_blocks: with a user or in a thread's cache
+  uint16_t slots = 0;        // 0: the span is not in use
+  uint8_t cls = 0;
+  uint8_t pool = 0;
+};
+
+struct Chunk {
+  Chunk* next = nullptr;
+  Chunk* previous = nullptr;
+  uint64_t used = 1;                      // bit i: slot i belongs to a span; bit 0 is the header
+  std::array<Span, kChunkSlots> spans{};  // by first slot
+};
+static_assert(sizeof(Chunk) <= kSlotBytes);
+
+inline Chunk* chunk_of(void* p) noexcept {
+  return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(p) & ~(kChunkBytes - 1));
+}
+
+// Requires: `block` is a block of a span, not a large object. Blocks of multi-slot spans start in
+// the first slot, because such a span holds one block.
+inline Span& span_of(void* block) noexcept {
+  const std::size_t offset = reinterpret_cast<std::uintptr_t>(block) & (kChunkBytes - 1);
+  return chunk_of(block)->spans[offset / kSlotBytes];
+}
+
+}  // namespace zokio::mem

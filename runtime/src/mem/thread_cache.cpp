@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refill, spill, parking, and the registry of caches.
+
+#include "mem/thread_cache.h"
+
+#include <algorithm>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include "mem/mapping.h"
+#include "zokio/base/assert.h"
+
+namespace zokio::mem {
+namespace {
+
+// Every cache that exists. The lock is taken to start and end caches, to read their counts and to
+// empty parked ones; inside it only locks of central lists and below are taken.
+struct Registry {
+  std::mutex mutex;
+  ThreadCache* first = nullptr;
+};
+constinit Registry registry;
+
+constexpr std::size_t kCacheBytes = round_to_pages(sizeof(ThreadCache));
+
+// Of a limit, what one magazine may keep: 1/256, so that the caches of a few threads together do
+// not hold most of a small pool.
+constexpr uint64_t kLimitShare = 256;
+
+uint64_t effective_limit(Pool& p) noexcept {
+  const uint64_t own = p.budget().limit();
+  const uint64_t all = total_budget().limit();
+  return own == 0 ? all : all == 0 ? own : std::min(own, all);
+}
+
+unsigned capacity_of(Pool& p, unsigned cls) noexcept {
+  if (p.shrinking()) return 0;
+  const uint64_t limit = effective_limit(p);
+  const unsigned full = magazine_capacity(cls);
+  if (limit == 0) return full;
+  return static_cast<unsigned>(std::min<uint64_t>(full, limit / kLimitShare / class_bytes(cls)));
+}
+
+}  // namespace
+
+constinit thread_local ThreadCache* this_thread_cache = nullptr;
+
+FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
+  if (seen_epoch_ != cache_epoch()) follow_epoch();
+  const auto index = static_cast<unsigned>(id);
+  Magazine& magazine = magazines_[index][cls];
+  Pool& p = pool(id);
+  // Half a magazine, so that frees that follow do not spill at once.
+  Batch blocks = p.obtain(cls, 1 + magazine.capacity / 2, may_exceed, why);
+  if (blocks.count == 0) return nullptr;
+  p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
+  FreeBlock* block = blocks.pop();
+  magazine.blocks = blocks;
+  return block;
+}
+
+void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
+  Batch& kept = magazines_[static_cast<unsigned>(id)][cls].blocks;
+  Batch given;
+  // The older half goes: the blocks freed last are those in the processor's cache.
+  const unsigned keep = kept.count / 2;
+  if (keep != 0) {
+    FreeBlock* last = kept.head;
+    for (unsigned i = 1; i < keep; ++i) last = next_of(last);
+    given = {next_of(last), kept.count - keep};
+    set_next(last, nullptr);
+    kept.count = keep;
+    kept.push(block);
+  } else {
+    given = kept;
+    kept = {};
+    given.push(block);
+  }
+  pool(id).give(cls, given);
+}
+
+void ThreadCache::drain() noexcept {
+  for (unsigned i = 0; i < kPools; ++i) {
+    for (unsigned cls = 0; cls < kClasses; ++cls) {
+      Batch& blocks = magazines_[i][cls].blocks;
+      if (blocks.count != 0) pool(i).give(cls, std::exchange(blocks, {}));
+    }
+  }
+}
+
+void ThreadCache::set_capacities() noexcept {
+  // Read before the limits: a change after this read makes another epoch.
+  seen_epoch_ = cache_epoch();
+  for (unsigned i = 0; i < kPools; ++i) {
+    for (unsigned cls = 0; cls < kClasses; ++cls) {
+      magazines_[i][cls].capacity = capacity_of(pool(i), cls);
+    }
+  }
+}
+
+void ThreadCache::follow_epoch() noexcept {
+  set_capacities();
+  drain();
+}
+
+void ThreadCache::park() noexcept {
+  for (;;) {
+    if (seen_epoch_ != cache_epoch()) follow_epoch();
+    const uint64_t seen = seen_epoch_;
+    // Ordering: seq_cst with next_cache_epoch. Who begins an epoch afterwards finds the cache
+    // parked and empties it; if one began before, we see it here and do it ourselves.
+    state_.store(State::Parked);
+    if (cache_epoch() == seen) return;
+    unpark();
+  }
+}
+
+void ThreadCache::unpark() noexcept {
+  for (;;) {
+    State expected = State::Parked;
+    // Ordering: acquire with the release in unclaim(): what the emptier left is seen.
+    if (state_.compare_exchange_strong(expected, State::Owned)) return;
+    ZOKIO_CHECK(expected == State::Claimed, "thread cache unparked without being parked");
+    std::this_thread::yield();  // being emptied: microseconds, plus the release of spans
+  }
+}
+
+bool ThreadCache::claim() noexcept {
+  State expected = State::Parked;
+  return state_.compare_exchange_strong(expected, State::Claimed);
+}
+
+void ThreadCache::unclaim() noexcept {
+  state_.store(State::Parked);
+}
+
+Usage usage(Pool& p) noexcept {
+  const std::scoped_lock lock(registry.mutex);
+  Usage out;
+  PoolCounts& counts = p.counts();
+  // Frees before requests: a block freed in between then counts as in use, never as minus one.
+  uint64_t freed_bytes = counts.large_freed_bytes.read();
+  out.frees = counts.large_frees.read();
+  for (unsigned cls = 0; cls < kClasses; ++cls) {
+    uint64_t frees = counts.classes[cls].frees.read();
+    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+      frees += c->magazine(p.index(), cls).frees.read();
+    }
+    out.frees += frees;
+    freed_bytes += frees * class_bytes(cls);
+  }
+  std::atomic_thread_fence(std::memory_order_acquire);
+  uint64_t taken_bytes = counts.large_bytes.read();
+  out.fresh = counts.large.read();
+  for (unsigned cls = 0; cls < kClasses; ++cls) {
+    uint64_t hits = counts.classes[cls].thread.read();
+    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+      hits += c->magazine(p.index(), cls).hits.read();
+    }
+    const uint64_t shared = counts.classes[cls].shared.read();
+    const uint64_t fresh = counts.classes[cls].fresh.read();
+    out.hits_thread += hits;
+    out.hits_shared += shared;
+    out.fresh += fresh;
+    taken_bytes += (hits + shared + fresh) * class_bytes(cls);
+  }
+  const uint64_t taken = out.hits_thread + out.hits_shared + out.fresh;
+  out.objects = taken > out.frees ? taken - out.frees : 0;
+  out.held_bytes = p.budget().held();
+  out.in_use_bytes = taken_bytes > freed_bytes ? taken_bytes - freed_bytes : 0;
+  out.in_use_bytes = std::min(out.in_use_bytes, out.held_bytes);
+  return out;
+}
+
+void empty_caches() noexcept {
+  next_cache_epoch();
+  if (this_thread_cache != nullptr) this_thread_cache->drain();
+  const std::scoped_lock lock(registry.mutex);
+  for (ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+    if (!c->claim()) continue;
+    c->drain();
+    c->unclaim();
+  }
+}
+
+ThreadCache* acquire_thread_cache() noexcept {
+  std::byte* memory = map(kCacheBytes, kPageBytes);
+  if (memory == nullptr) return nullptr;
+  auto* cache = new (memory) ThreadCache;
+  const std::scoped_lock lock(registry.mutex);
+  cache->next = registry.first;
+  if (registry.first != nullptr) registry.first->previous = cache;
+  registry.first = cache;
+  return cache;
+}
+
+void release_thread_cache(ThreadCache* cache) noexcept {
+  if (cache == nullptr) return;
+  if (this_thread_cache == cache) this_thread_cache = nullptr;
+  {
+    // Under the lock, so that a reader finds a count in the cache or in the pool, never in both.
+    const std::scoped_lock lock(registry.mutex);
+    cache->drain();
+    for (unsigned i = 0; i < kPools; ++i) {
+      for (unsigned cls = 0; cls < kClasses; ++cls) {
+        ClassCounts& counts = pool(i).counts().classes[cls];
+        counts.thread.add_shared(cache->magazine(i, cls).hits.read());
+        counts.frees.add_shared(cache->magazine(i, cls).frees.read());
+      }
+    }
+    (cache->previous != nullptr ? cache->previous->next : registry.first) = cache->next;
+    if (cache->next != nullptr) cache->next->previous = cache->previous;
+  }
+  unmap(reinterpret_cast<std::byte*>(cache), kCacheBytes);
+}
+
+ThreadCache* current_cache() noexcept {
+  return this_thread_cache;
+}
+void set_current_cache(ThreadCache* cache) noexcept {
+  this_thread_cache = cache;
+}
+void park_thread_cache(ThreadCache* cache) noexcept {
+  if (cache != nullptr) cache->park();
+}
+void unpark_thread_cache(ThreadCache* cache) noexcept {
+  if (cache != nullptr) cache->unpark();
+}
+void drain_thread_cache(ThreadCache* cache) noexcept {
+  if (cache != nullptr) cache->drain();
+}
+
+}  // namespace zokio::mem

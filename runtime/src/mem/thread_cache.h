@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The fast path: one magazine of free blocks per pool and class, used by one thread.
+//
+// Who may touch a cache is in `state_`: Owned, its thread; Parked, nobody until it is claimed;
+// Claimed, the thread that empties it. Counters are written by the owner and read by any.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "mem/pool.h"
+#include "mem/span.h"
+#include "zokio/mem/thread_cache.h"
+#include "zokio/stats/counter.h"
+
+namespace zokio::mem {
+
+struct Magazine {
+  Batch blocks;
+  unsigned capacity = 0;  // 0 while the pool shrinks
+  stats::Counter hits;
+  stats::Counter frees;
+};
+
+class ThreadCache : Pinned {
+ public:
+  ThreadCache() noexcept { set_capacities(); }
+
+  // Null when the cache has none and the pool gave none.
+  FreeBlock* take(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
+    Magazine& magazine = magazines_[static_cast<unsigned>(id)][cls];
+    if (magazine.blocks.head == nullptr) [[unlikely]]
+      return refill(id, cls, may_exceed, why);
+    magazine.hits.add();
+    return magazine.blocks.pop();
+  }
+
+  void put(PoolId id, unsigned cls, FreeBlock* block) noexcept {
+    if (seen_epoch_ != cache_epoch()) [[unlikely]]
+      follow_epoch();
+    Magazine& magazine = magazines_[static_cast<unsigned>(id)][cls];
+    magazine.frees.add();
+    if (magazine.blocks.count >= magazine.capacity) [[unlikely]]
+      return spill(id, cls, block);
+    magazine.blocks.push(block);
+  }
+
+  // Requires: called by the owner, or by who claimed the cache.
+  void drain() noexcept;
+  void park() noexcept;
+  void unpark() noexcept;
+  // False when its thread is running.
+  bool claim() noexcept;
+  void unclaim() noexcept;
+
+  const Magazine& magazine(unsigned pool_index, unsigned cls) const noexcept {
+    return magazines_[pool_index][cls];
+  }
+
+  // Guarded by the registry's lock (thread_cache.cpp).
+  ThreadCache* next = nullptr;
+  ThreadCache* previous = nullptr;
+
+ private:
+  enum class State : uint8_t { Owned, Parked, Claimed };
+
+  [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
+                                      Refusal& why) noexcept;
+  [[gnu::noinline]] void spill(PoolId id, unsigned cls, FreeBlock* block) noexcept;
+  // Gives everything back and takes the capacities the limits now allow.
+  [[gnu::noinline]] void follow_epoch() noexcept;
+  void set_capacities() noexcept;
+
+  std::atomic<State> state_{State::Owned};
+  uint64_t seen_epoch_ = 0;
+  std::array<std::array<Magazine, kClasses>, kPools> magazines_{};
+};
+
+// This thread's; for mem alone, others call current_cache().
+extern constinit thread_local ThreadCache* this_thread_cache;
+
+// What users hold of a pool, over all threads. Exact when nobody allocates or frees meanwhile.
+struct Usage {
+  uint64_t in_use_bytes = 0;
+  uint64_t objects = 0;
+  uint64_t held_bytes = 0;
+  uint64_t hits_thread = 0;
+  uint64_t hits_shared = 0;
+  uint64_t fresh = 0;
+  uint64_t frees = 0;
+
+  uint64_t cached_bytes() const noexcept { return held_bytes - in_use_bytes; }
+};
+Usage usage(Pool& pool) noexcept;
+
+// Gives the blocks of this thread's cache and of parked ones to the central lists, and asks the
+// running ones to do so.
+void empty_caches() noexcept;
+
+}  // namespace zokio::mem
