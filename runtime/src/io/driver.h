@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "io/op.h"
+#include "io/op_list.h"
 #include "io/reactor.h"
 #include "os/kernel.h"
 #include "zokio/base/pinned.h"
@@ -94,7 +95,6 @@ class Driver : Pinned {
   void offload(Op& op) noexcept;
   void admit_waiting(Reactor& reactor) noexcept;
   bool cancel_waiting(Op& op) noexcept;
-  IoShard& blocking_shard() noexcept { return blocking_; }
 
   // Constant after construction.
   const DriverOptions options_;
@@ -113,8 +113,7 @@ class Driver : Pinned {
   // Serialises changes of the active set.
   mutable std::mutex mutex_;
   // Guarded by mutex_: operations that found no active reactor, oldest first.
-  Op* room_head_ = nullptr;
-  Op* room_tail_ = nullptr;
+  OpList room_;
   // Guarded by mutex_: names for the statistics.
   std::array<std::string, kReactorSlots> hosts_;
   std::array<std::string, kReactorSlots> features_;

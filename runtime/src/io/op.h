@@ -117,6 +117,7 @@ class Op : private task::CancelCallback {
     kCancelRequested = 2,
     kCancelPending = 4,  // cancel_message_ is on its way
     kDone = 8,           // result_ is final
+    kBlocking = 16,      // on the blocking pool: nobody to deliver a cancel to
   };
 
   static void on_cancel(task::CancelCallback* base) noexcept;
@@ -124,13 +125,19 @@ class Op : private task::CancelCallback {
 
   // One function for each change of state_. --------------------------------------------------
   // False: it was cancelled before, and nobody else knows the operation.
-  [[nodiscard]] bool publish() noexcept;
+  [[nodiscard]] bool publish(bool blocking) noexcept;
   // True: the caller has to deliver the cancel.
   [[nodiscard]] bool request_cancel() noexcept;
+  // From now on it is the blocking pool's.
+  void mark_blocking() noexcept;
   // Result is final. Wakes the task unless a cancel message is on its way.
   void finish(int64_t result) noexcept;
   // The cancel message was read. Wakes the task if the result is final.
   void cancel_delivered() noexcept;
+  bool blocking() const noexcept {
+    return (state_.load(std::memory_order_acquire) & kBlocking) != 0;
+  }
+  bool done() const noexcept { return (state_.load(std::memory_order_acquire) & kDone) != 0; }
   bool cancel_requested() const noexcept {
     return (state_.load(std::memory_order_acquire) & kCancelRequested) != 0;
   }
@@ -160,6 +167,7 @@ class Op : private task::CancelCallback {
   // The holder's.
   int64_t result_ = 0;
   uint32_t slot_ = kNoOpSlot;  // in the reactor's OpTable
+  bool in_room_ = false;       // guarded by the driver's mutex
   bool cancel_seen_ = false;   // the cancel message arrived
   bool evicting_ = false;      // cancelled inside, to be issued elsewhere
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The driver's figures: copies what the never-freed slots count.
+
+#include <bit>
+
+#include "io/driver.h"
+
+namespace zokio::io {
+namespace {
+
+void add(IoOpSnapshot& into, const OpCounters& from) {
+  into.ok += from.ok.read();
+  into.error += from.error.read();
+  into.cancelled += from.cancelled.read();
+  into.bytes += from.bytes.read();
+  stats::merge(into.duration_ns, from.duration_ns.snapshot());
+}
+
+}  // namespace
+
+IoSnapshot Driver::snapshot() const {
+  IoSnapshot out;
+  out.backend = backend_ == Backend::Uring ? "io_uring" : "epoll";
+  out.fallback_reason = fallback_reason_;
+  out.reactors_desired = static_cast<uint32_t>(std::popcount(active()));
+  out.file_ops_blocking = file_ops_blocking_.read();
+  for (unsigned kind = 0; kind < kOpKinds; ++kind) {
+    out.ops.push_back({.op = op_name(static_cast<OpKind>(kind)), .backend = out.backend, .duration_ns = {}});
+    add(out.ops.back(), blocking_.ops[kind]);
+  }
+
+  std::scoped_lock lock(mutex_);
+  for (unsigned slot = 0; slot < kReactorSlots; ++slot) {
+    const Reactor& reactor = reactors_[slot];
+    if (!reactor.shard_) continue;  // never opened
+    const ReactorCounters& counters = reactor.stats_;
+    out.reactors.push_back({
+        .slot = slot,
+        .state = reactor.state(),
+        .backend = out.backend,
+        .features = features_[slot],
+        .host = hosts_[slot],
+        .inflight = counters.inflight.load(std::memory_order_relaxed),
+        .submissions = counters.submissions.read(),
+        .enters = counters.enters.read(),
+        .sq_full = counters.sq_full.read(),
+        .cq_overflows = counters.cq_overflows.read(),
+        .remote_ops = counters.remote_ops.read(),
+        .bells = counters.bells.read(),
+    });
+    for (unsigned kind = 0; kind < kOpKinds; ++kind) add(out.ops[kind], reactor.shard_->ops[kind]);
+  }
+  return out;
+}
+
+}  // namespace zokio::io

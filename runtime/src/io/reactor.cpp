@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/reactor.h"
+
+#include <cerrno>
+
+#include "base/env.h"
+#include "io/driver.h"
+#include "io/engine.h"
+#include "io/op.h"
+#include "os/eventfd.h"
+#include "zokio/base/assert.h"
+
+namespace zokio::io {
+
+Reactor::Reactor() noexcept = default;
+Reactor::~Reactor() {
+  ZOKIO_CHECK(state() == ReactorState::Empty, "a reactor outlives its host");
+}
+
+unsigned Reactor::turn(Instant deadline) noexcept {
+  return pass(deadline);
+}
+
+unsigned Reactor::poll() noexcept {
+  completed_ = 0;
+  read_inbox();
+  if (retiring()) drain();
+  if (engine_->has_work()) engine_->pass(kNoWait);
+  return completed_;
+}
+
+unsigned Reactor::pass(Instant deadline) noexcept {
+  completed_ = 0;
+  read_inbox();
+  if (retiring()) drain();
+  // A wake() since the last turn, a completion just now, or the end of a retirement: no sleep.
+  const bool may_sleep = completed_ == 0 && !drained_;
+  const bool asleep = begin_sleep() && may_sleep;
+  engine_->pass(asleep ? deadline : kNoWait);
+  end_sleep();
+  return completed_;
+}
+
+// Announces a sleep. False when the bell was rung since the last one, which this consumes.
+bool Reactor::begin_sleep() noexcept {
+  uint32_t expected = kAwake;
+  // Ordering: seq_cst on both sides. Either the waker sees Sleeping and writes the eventfd, or this
+  // sees Rung; and whoever saw Awake had sent its message before, so the next turn reads it.
+  if (bell_state_.compare_exchange_strong(expected, kSleeping)) return true;
+  bell_state_.exchange(kAwake);
+  return false;
+}
+
+void Reactor::end_sleep() noexcept {
+  uint32_t expected = kSleeping;
+  // A ring during the sleep has ended it, and is consumed here; what it announced is read by the
+  // next pass, which comes before the next sleep.
+  if (!bell_state_.compare_exchange_strong(expected, kAwake) && expected == kRung) {
+    bell_state_.exchange(kAwake);
+  }
+}
+
+void Reactor::wake() noexcept {
+  if (bell_state_.exchange(kRung) == kSleeping) os::ring_eventfd(bell_.get());
+}
+
+bool Reactor::send(Message* message) noexcept {
+  if (!inbox_.push(message)) return false;
+  // The message, and with it the operation, may be gone; the slot is not.
+  wake();
+  return true;
+}
+
+void Reactor::read_inbox() noexcept {
+  for (Message* message = inbox_.take(); message != nullptr;) {
+    Message* next = message->next;
+    if (message->kind == Message::Kind::Start) {
+      stats_.remote_ops.add();
+      start(*message->op);
+    } else {
+      on_cancel_message(*message->op);
+    }
+    message = next;
+  }
+}
+
+void Reactor::start(Op& op) noexcept {
+  if (retiring()) {
+    driver_->route(op);
+    return;
+  }
+  if (op.cancel_seen_ || op.cancel_requested()) {
+    ++completed_;
+    shard_->record(op.traits(), -ECANCELED, 0);
+    op.finish(-ECANCELED);
+    return;
+  }
+  table_.insert(op);
+  stats_.inflight.store(table_.size(), std::memory_order_relaxed);
+  stats_.submissions.add();
+  engine_->issue(op);
+}
+
+void Reactor::on_cancel_message(Op& op) noexcept {
+  if (op.owner_.load(std::memory_order_acquire) != this) {
+    driver_->cancel(op);  // it moved; the message follows it
+    return;
+  }
+  op.cancel_seen_ = true;
+  if (op.slot_ != kNoOpSlot) engine_->cancel(op);
+  op.cancel_delivered();
+}
+
+bool Reactor::cancelling(const Op& op) noexcept {
+  return op.cancel_seen_ || op.evicting_;
+}
+
+void Reactor::complete(Op& op, int64_t result) noexcept {
+  table_.remove(op);
+  stats_.inflight.store(table_.size(), std::memory_order_relaxed);
+  // Nothing was transferred in either case, and the end was asked for.
+  if ((result == -EINTR || result == -EAGAIN) && cancelling(op)) result = -ECANCELED;
+  if (op.evicting_) {
+    op.evicting_ = false;
+    if (result == -ECANCELED && !op.cancel_seen_) {
+      reissued_.fetch_add(1, std::memory_order_relaxed);
+      driver_->route(op);
+      return;
+    }
+  }
+  ++completed_;
+  const auto took = static_cast<uint64_t>(env::now_ns() - op.start_ns_);
+  shard_->record(op.traits(), result, took);
+  op.finish(result);
+}
+
+void Reactor::hand_to_blocking_pool(Op& op) noexcept {
+  table_.remove(op);
+  stats_.inflight.store(table_.size(), std::memory_order_relaxed);
+  op.evicting_ = false;
+  op.mark_blocking();
+  driver_->offload(op);
+}
+
+void Reactor::drain() noexcept {
+  if (drained_) return;
+  if (!evicted_) {
+    evicted_ = true;
+    for (std::size_t i = 0; i < table_.slots(); ++i) {
+      Op* op = table_.at(i);
+      if (op == nullptr || op->cancel_seen_ || !engine_->movable(*op)) continue;
+      op->evicting_ = true;
+      engine_->cancel(*op);
+    }
+  }
+  if (table_.size() == 0 && engine_->quiescent() && inbox_.try_close()) drained_ = true;
+}
+
+}  // namespace zokio::io

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/uring/engine.h"
+
+#include <cerrno>
+
+#include "io/op.h"
+#include "io/reactor.h"
+#include "zokio/base/assert.h"
+
+namespace zokio::io {
+namespace {
+
+// user_data: a key of the operation table, the same with the top bit for the request to cancel it,
+// or the bell. No key has this slot index.
+constexpr uint64_t kCancelBit = uint64_t{1} << 63;
+constexpr uint64_t kBellKey = ~kCancelBit;
+constexpr uint64_t kBellCancelKey = ~uint64_t{0};
+
+// How often a transient answer is tried again before it is reported. By feel: each try is a round
+// trip through the kernel, and what is not over after this many is not transient.
+constexpr uint8_t kMaxRetries = 32;
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe) {
+  ZOKIO_TRY(auto ring,
+            os::Ring::open({.entries = probe.entries, .setup_flags = probe.setup_flags}));
+  return std::make_unique<UringEngine>(reactor, std::move(ring));
+}
+
+UringEngine::UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring) noexcept
+    : reactor_(reactor), ring_(std::move(ring)) {
+  arm_bell();
+}
+
+// The kernel may write bell_value_ until the completion of that read was seen.
+UringEngine::~UringEngine() {
+  if (!bell_armed_) return;
+  io_uring_sqe* sqe = entry();
+  ZOKIO_CHECK(sqe != nullptr, "a drained ring has no entry left");
+  io_uring_prep_cancel64(sqe, kBellKey, 0);
+  sqe->user_data = kBellCancelKey;
+  while (bell_armed_) {
+    ring_->enter(true, Instant::never());
+    uint64_t user_data = 0;
+    int32_t result = 0;
+    while (ring_->next_completion(user_data, result)) {
+      if (user_data == kBellKey) bell_armed_ = false;
+    }
+  }
+}
+
+io_uring_sqe* UringEngine::entry() noexcept {
+  io_uring_sqe* sqe = ring_->next_entry();
+  if (sqe != nullptr) return sqe;
+  reactor_.counters().sq_full.add();
+  enter(false, kNoWait);
+  return ring_->next_entry();
+}
+
+bool UringEngine::has_credit(const Op& op) const noexcept {
+  // Half of the completion queue: the other half is for what waits, cancels and the bell.
+  return op.interest() != 0 || finite_in_flight_ < ring_->completion_entries() / 2;
+}
+
+void UringEngine::issue(Op& op) noexcept {
+  op.engine.retries = 0;
+  if (!queued_.empty() && op.interest() == 0) {
+    op.engine.phase = kQueued;
+    queued_.push_back(op);
+    return;
+  }
+  submit(op);
+}
+
+// Gives `op` to the kernel, or queues it.
+void UringEngine::submit(Op& op) noexcept {
+  io_uring_sqe* sqe = has_credit(op) ? entry() : nullptr;
+  if (sqe == nullptr) {
+    op.engine.phase = kQueued;
+    queued_.push_back(op);
+    return;
+  }
+  op.encode(*sqe);
+  sqe->user_data = reactor_.table().key(op);
+  op.engine.phase = kIssued;
+  if (op.interest() == 0) ++finite_in_flight_;
+}
+
+// For descriptors that are non-blocking: older kernels then answer EAGAIN instead of waiting.
+void UringEngine::submit_poll(Op& op) noexcept {
+  io_uring_sqe* sqe = entry();
+  if (sqe == nullptr) {
+    op.engine.phase = kQueued;
+    queued_.push_back(op);
+    return;
+  }
+  io_uring_prep_poll_add(sqe, op.poll_fd(), static_cast<unsigned>(op.interest()));
+  sqe->user_data = reactor_.table().key(op);
+  op.engine.phase = kPolling;
+}
+
+void UringEngine::submit_queued() noexcept {
+  while (Op* op = queued_.front()) {
+    if (!has_credit(*op)) return;
+    queued_.remove(*op);
+    submit(*op);
+    if (op->engine.phase == kQueued) return;  // no entry; it went to the end, which is harmless
+  }
+}
+
+void UringEngine::cancel(Op& op) noexcept {
+  if (op.engine.phase == kQueued) {
+    queued_.remove(op);
+    reactor_.complete(op, -ECANCELED);
+    return;
+  }
+  cancels_.push_back(reactor_.table().key(op));
+}
+
+void UringEngine::submit_cancels() noexcept {
+  while (!cancels_.empty()) {
+    const OpTable::Key key = cancels_.back();
+    if (reactor_.table().find(key) == nullptr) {
+      cancels_.pop_back();
+      continue;
+    }
+    io_uring_sqe* sqe = entry();
+    if (sqe == nullptr) return;
+    io_uring_prep_cancel64(sqe, key, 0);
+    sqe->user_data = key | kCancelBit;
+    ++cancels_in_flight_;
+    cancels_.pop_back();
+  }
+}
+
+void UringEngine::arm_bell() noexcept {
+  io_uring_sqe* sqe = entry();
+  if (sqe == nullptr) return;  // the next pass tries again
+  io_uring_prep_read(sqe, reactor_.bell_fd(), &bell_value_, sizeof bell_value_, 0);
+  sqe->user_data = kBellKey;
+  bell_armed_ = true;
+}
+
+bool UringEngine::has_work() const noexcept {
+  return ring_->unsubmitted() != 0 || !cancels_.empty() || !queued_.empty() || !bell_armed_ ||
+         ring_->has_work();
+}
+
+void UringEngine::pass(Instant deadline) noexcept {
+  if (!bell_armed_) arm_bell();
+  submit_cancels();
+  submit_queued();
+  // A bell that is not armed cannot end a sleep; neither can what could not be submitted.
+  const bool wait = deadline != kNoWait && bell_armed_ && cancels_.empty() && !ring_->has_work();
+  enter(wait, deadline);
+  fetch();
+}
+
+void UringEngine::enter(bool wait, Instant deadline) noexcept {
+  reactor_.counters().enters.add();
+  const int rc = ring_->enter(wait, deadline);
+  switch (rc) {
+    case 0:
+    case -ETIME:
+    case -EINTR:
+    case -EAGAIN:  // short of memory; what completes gives some back
+    case -EBUSY:   // completions to be fetched first
+      break;
+    default:
+      // EBADR: completions were lost, so operations would hang. The rest: a misused ring.
+      ZOKIO_PANIC("io_uring_enter failed");
+  }
+  const bool overflow = ring_->overflowed();
+  if (overflow && !overflow_seen_) reactor_.counters().cq_overflows.add();
+  overflow_seen_ = overflow;
+}
+
+void UringEngine::fetch() noexcept {
+  uint64_t user_data = 0;
+  int32_t result = 0;
+  // Bound: one queue full, so that a flood of completions cannot keep tasks from running.
+  for (unsigned left = ring_->completion_entries(); left > 0; --left) {
+    if (!ring_->next_completion(user_data, result)) return;
+    if (user_data == kBellKey)
+      on_bell();
+    else if ((user_data & kCancelBit) != 0)
+      on_cancel_completion(user_data & ~kCancelBit, result);
+    else
+      on_completion(user_data, result);
+  }
+}
+
+void UringEngine::on_bell() noexcept {
+  reactor_.bell_rang();
+  bell_armed_ = false;
+  arm_bell();
+}
+
+void UringEngine::on_completion(uint64_t user_data, int32_t result) noexcept {
+  Op* op = reactor_.table().find(user_data);
+  ZOKIO_CHECK(op != nullptr, "a completion for an operation that is not in flight");
+  if (op->interest() == 0) --finite_in_flight_;
+  const bool cancelling = Reactor::cancelling(*op);
+  if (op->engine.phase == kPolling && result >= 0) {
+    if (cancelling)
+      reactor_.complete(*op, -ECANCELED);
+    else
+      submit(*op);
+    return;
+  }
+  if ((result == -EAGAIN || result == -EINTR) && !cancelling) {
+    if (result == -EAGAIN && op->interest() != 0 && op->kind() != OpKind::Poll) {
+      submit_poll(*op);
+      return;
+    }
+    if (op->engine.retries++ < kMaxRetries) {
+      submit(*op);
+      return;
+    }
+  }
+  reactor_.complete(*op, result);
+}
+
+void UringEngine::on_cancel_completion(OpTable::Key key, int32_t result) noexcept {
+  --cancels_in_flight_;
+  Op* op = reactor_.table().find(key);
+  if (result >= 0 || op == nullptr) return;
+  // ENOENT or EALREADY while it is here: it is changing hands inside the kernel. One that may wait
+  // for ever is asked again; the others end by themselves.
+  if (op->interest() != 0 && op->engine.retries++ < kMaxRetries) cancels_.push_back(key);
+}
+
+bool UringEngine::movable(const Op& op) const noexcept {
+  return op.engine.phase == kQueued || (op.interest() != 0 && op.traits().reissue);
+}
+
+bool UringEngine::quiescent() const noexcept {
+  return cancels_in_flight_ == 0 && cancels_.empty() && queued_.empty();
+}
+
+}  // namespace zokio::io

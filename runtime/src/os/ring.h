@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One io_uring: submission entries, completions, and the one system call between them.
+// Confines liburing. Thread: the one that opened it, for everything (SINGLE_ISSUER).
+
+#include <liburing.h>
+
+#include <memory>
+#include <string>
+
+#include "zokio/base/clock.h"
+#include "zokio/base/pinned.h"
+#include "zokio/base/result.h"
+
+namespace zokio::os {
+
+// Rings are asked for with these flags, best first; the first that the kernel takes is used.
+// Every level needs NODROP, EXT_ARG and FAST_POLL, which came with Linux 5.11.
+struct RingOptions {
+  unsigned entries = 256;
+  unsigned setup_flags = 0;  // 0: walk the ladder
+};
+
+class Ring : Pinned {
+ public:
+  // Errors: with the errno of io_uring_setup. ENOMEM halves the entries, down to 32, before it is
+  // reported; EINVAL goes down the ladder.
+  static Result<std::unique_ptr<Ring>> open(RingOptions options);
+  ~Ring();
+
+  // A zeroed entry that goes to the kernel with the next enter(); null when the queue is full.
+  io_uring_sqe* next_entry() noexcept;
+  unsigned unsubmitted() const noexcept;
+
+  // Hands all entries to the kernel, runs its deferred work, and with `wait` sleeps until there is
+  // a completion or `deadline`. Returns 0 or the -errno of the call; -ETIME and -EINTR are normal.
+  int enter(bool wait, Instant deadline) noexcept;
+
+  // True when enter() would fetch something although nothing is to be submitted.
+  bool has_work() const noexcept;
+  // True while the kernel keeps completions that did not fit the queue.
+  bool overflowed() const noexcept;
+
+  // Takes the oldest completion. False when there is none.
+  bool next_completion(uint64_t& user_data, int32_t& result) noexcept;
+
+  unsigned entries() const noexcept { return ring_.sq.ring_entries; }
+  unsigned completion_entries() const noexcept { return ring_.cq.ring_entries; }
+  unsigned setup_flags() const noexcept { return ring_.flags; }
+  // "single_issuer,defer_taskrun,..."
+  std::string features() const;
+  int fd() const noexcept { return ring_.ring_fd; }
+
+ private:
+  Ring() = default;
+  unsigned flush() noexcept;
+
+  io_uring ring_{};
+  bool open_ = false;
+};
+
+}  // namespace zokio::os
