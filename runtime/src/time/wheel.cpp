@@ -85,12 +85,11 @@ uint64_t Wheel::next_tick() const noexcept {
     if (occupied == 0) continue;
     const unsigned shift = level * kSlotBits;
     const unsigned digit = static_cast<unsigned>(now_ >> shift) & (kSlots - 1);
-    const unsigned ahead =
-        static_cast<unsigned>(std::countr_zero(std::rotr(occupied, static_cast<int>(digit))));
+    // 1 is the next slot; 64 is the current digit itself, a full turn ahead (top level only).
+    const auto ahead = 1 + static_cast<uint64_t>(std::countr_zero(
+                               std::rotr(occupied, static_cast<int>(digit + 1))));
     const uint64_t base = (now_ >> shift) << shift;  // start of the current digit's slot
-    // Distance 0 is the current digit itself: one full turn ahead, in the top level only.
-    const uint64_t slots_ahead = ahead == 0 ? kSlots : ahead;
-    return base + (slots_ahead << shift);
+    return base + (ahead << shift);
   }
   return kNever;
 }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A runtime for each case, over worker counts and both backends; afterwards every task must have
+// ended and every frame and descriptor must be back.
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "zokio/mem/pools.h"
+#include "zokio/zokio.h"
+
+namespace zokio::test {
+
+inline unsigned open_fds() {
+  unsigned count = 0;
+  DIR* dir = opendir("/proc/self/fd");
+  while (readdir(dir) != nullptr) ++count;
+  closedir(dir);
+  return count;
+}
+
+// Waits for `condition` without a fixed sleep: a loaded machine gets the time it needs.
+template <class Condition>
+bool eventually(Condition condition, Duration limit = std::chrono::seconds(30)) {
+  const Instant deadline = Instant::now() + limit;
+  while (!condition()) {
+    if (Instant::now() >= deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+struct RuntimeParam {
+  unsigned workers;
+  Backend backend;
+};
+
+inline std::string param_name(const testing::TestParamInfo<RuntimeParam>& info) {
+  return std::to_string(info.param.workers) +
+         (info.param.backend == Backend::Uring ? "_uring" : "_epoll");
+}
+
+class RuntimeTest : public testing::TestWithParam<RuntimeParam> {
+ protected:
+  void SetUp() override {
+    fds_before_ = open_fds();
+    frames_before_ = mem::snapshot(mem::PoolId::Frames).objects_in_use;
+    RuntimeOptions options;
+    options.workers = GetParam().workers;
+    options.reactors = GetParam().workers < 2 ? 1 : 2;
+    options.backend = GetParam().backend;
+    auto created = Runtime::create(std::move(options));
+    if (!created.has_value() && GetParam().backend == Backend::Uring)
+      GTEST_SKIP() << "no io_uring here: " << created.error().to_string();
+    ASSERT_TRUE(created.has_value()) << created.error().to_string();
+    runtime_ = *std::move(created);
+  }
+
+  void TearDown() override {
+    if (!runtime_) return;
+    EXPECT_TRUE(runtime_->shutdown(std::chrono::seconds(60)));
+    const SchedulerSnapshot scheduler = runtime_->stats().scheduler;
+    EXPECT_EQ(scheduler.tasks_alive, 0u);
+    EXPECT_EQ(scheduler.tasks_spawned, scheduler.tasks_finished_ok +
+                                           scheduler.tasks_finished_error +
+                                           scheduler.tasks_finished_cancelled);
+    runtime_.reset();
+    EXPECT_EQ(mem::snapshot(mem::PoolId::Frames).objects_in_use, frames_before_);
+    EXPECT_EQ(open_fds(), fds_before_);
+  }
+
+  std::unique_ptr<Runtime> runtime_;
+
+ private:
+  unsigned fds_before_ = 0;
+  uint64_t frames_before_ = 0;
+};
+
+#define ZOKIO_RUNTIME_MATRIX(Fixture)                                           \
+  INSTANTIATE_TEST_SUITE_P(                                                     \
+      Matrix, Fixture,                                                          \
+      testing::Values(::zokio::test::RuntimeParam{1, ::zokio::Backend::Uring},  \
+                      ::zokio::test::RuntimeParam{2, ::zokio::Backend::Uring},  \
+                      ::zokio::test::RuntimeParam{4, ::zokio::Backend::Uring},  \
+                      ::zokio::test::RuntimeParam{1, ::zokio::Backend::Epoll},  \
+                      ::zokio::test::RuntimeParam{4, ::zokio::Backend::Epoll}), \
+      ::zokio::test::param_name)
+
+}  // namespace zokio::test
