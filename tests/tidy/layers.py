@@ -35,17 +35,20 @@ def module_of(path):
     return None
 
 
-def resolve(tree, path, name):
+def resolve(tree, path, name, quoted):
     """The file of this tree that an include means, or None: another project's or generated."""
     folder = PurePosixPath(path).parent.as_posix()
     top = path.split("/", 1)[0]
-    places = [folder, "runtime/include"]
+    places = [folder] if quoted else []
+    places += ["runtime/include"]
     places += {"runtime": ["runtime/src"], "daemon": ["daemon"], "ctl": ["ctl", "."]}.get(top, [])
     for place in places:
         candidate = PurePosixPath(place, name)
         normal = _normalise(candidate)
         if normal in tree.file_set:
             return normal
+        if normal + ".in" in tree.file_set:  # configured into the build tree
+            return normal + ".in"
     return None
 
 
@@ -117,13 +120,14 @@ def check_includes(tree, tables):
         graph[path] = []
         for m in INCLUDE.finditer(text):
             line, name = line_of(text, m.start()), m.group(2)
-            target = resolve(tree, path, name)
+            quoted = m.group(1) == '"'
+            target = resolve(tree, path, name, quoted)
             if target is not None:
                 graph[path].append((target, line))
                 yield from check_edge(tables, path, line, target)
             else:
                 yield from check_external(tables, path, line, name)
-                if m.group(1) == '"' and not GENERATED.match(name) and not name.endswith(".inc"):
+                if quoted and not GENERATED.match(name) and not name.endswith(".inc"):
                     yield Violation(path, line, "layers", f'"{name}" is no file of this tree; other projects are <...>')
     yield from check_cycles(graph)
 

@@ -15,7 +15,7 @@ TABLE = "tests/tidy/verbs.toml"
 
 
 def methods(tree):
-    for path in tree.under("proto/"):
+    for path in tree.under("proto/zokio/"):
         if path.endswith(".proto"):
             text = re.sub(r"//[^\n]*", lambda m: " " * len(m.group(0)), tree.text(path))
             for m in RPC.finditer(text):

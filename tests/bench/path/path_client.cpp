@@ -366,7 +366,8 @@ class Beanstalk {
 };
 
 // N connections in one poll loop, each with one put outstanding.
-std::vector<uint64_t> beanstalk_put_all(const Options& options, std::vector<int64_t>& latency_ns) {
+std::vector<uint64_t> beanstalk_put_all(const Options& options, Clock::time_point& begin,
+                                        std::vector<int64_t>& latency_ns) {
   struct Client {
     std::unique_ptr<Beanstalk> connection;
     Clock::time_point start;
@@ -383,7 +384,10 @@ std::vector<uint64_t> beanstalk_put_all(const Options& options, std::vector<int6
         options.jobs / options.clients + (static_cast<int>(i) < options.jobs % options.clients);
     waits.push_back({.fd = c.connection->fd(), .events = POLLIN, .revents = 0});
     c.connection->ask("use " + options.mode + "\r\n");
-    c.start = Clock::now();
+  }
+  begin = Clock::now();
+  for (auto& c : clients) {
+    c.start = begin;
     if (c.share > 0) c.connection->send_put(body);
   }
   while (ids.size() < static_cast<size_t>(options.jobs)) {
@@ -429,8 +433,8 @@ Outcome beanstalk_submit(const Options& options, bool until_finished) {
     });
   }
   Outcome outcome;
-  const auto start = Clock::now();
-  const auto ids = beanstalk_put_all(options, outcome.latency_ns);
+  Clock::time_point start;  // when all are connected
+  const auto ids = beanstalk_put_all(options, start, outcome.latency_ns);
   if (worker.joinable()) worker.join();
   outcome.per_second = per_second(options.jobs, start);
   const std::set<uint64_t> distinct(ids.begin(), ids.end());

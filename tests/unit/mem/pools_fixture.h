@@ -37,7 +37,11 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 
 class PoolsTest : public ::testing::Test {
  protected:
-  void SetUp() override { expect_empty("before the test"); }
+  void SetUp() override {
+    // Sanitizers run a thread of their own, beside which a plain fork is not safe.
+    if (kSanitized) GTEST_FLAG_SET(death_test_style, "threadsafe");
+    expect_empty("before the test");
+  }
   void TearDown() override {
     EXPECT_TRUE(set_total_limit(0).has_value());
     for (const char* pool : {"frames", "buffers"}) EXPECT_TRUE(set_limit(pool, 0).has_value());

@@ -12,7 +12,6 @@ namespace {
 
 using Spawn = test::RuntimeTest;
 
-Task<uint64_t> square(uint64_t n) {
   co_return n* n;
 }
 Task<uint64_t> yielding_square(uint64_t n) {
