@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/job.h"
+#include "store/store.h"
 #include "zokio/stats/snapshot.h"
 
 namespace zokiod::jobs {
@@ -38,20 +39,7 @@ struct KindStats {
   uint64_t with_outcome(model::Outcome o) const { return finished[static_cast<size_t>(o)]; }
 };
 
-struct JournalStats {
-  bool durable = false;      // false: --ephemeral
-  bool healthy = true;       // false: the last commit failed
-  std::string error;         // why, when not healthy
-  int64_t heartbeat_ns = 0;  // monotonic instant of the writer's last pass
-  uint64_t commits = 0;
-  uint64_t writes = 0;                 // acknowledged; writes / commits is the batch size
-  uint64_t failures = 0;               // writes refused or rolled back
-  uint64_t fenced = 0;                 // results refused: not the current attempt, or twice
-  uint64_t size_bytes = 0;             // of the files
-  uint64_t depth = 0;                  // writes that wait
-  zokio::HistogramSnapshot append_ns;  // asked to acknowledged
-  zokio::HistogramSnapshot fsync_ns;   // the commit of a batch
-};
+using JournalStats = store::JournalStats;
 
 // What the last start found.
 struct RecoveryStats {

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite_journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "model/codec.h"
+#include "store/schema.h"
+#include "store/sqlite.h"
+#include "zokio/os/fd.h"
+
+namespace zokiod::store {
+namespace {
+
+using model::JobState;
+using model::Outcome;
+using model::WallTime;
+using zokio::Errc;
+using zokio::Result;
+
+constexpr const char* kJobColumns =
+    "id, state, kind, spec, uid, gid, request_id, attempt, failures, interruptions, "
+    "cancel_requested, created, queued, started, finished, not_before, error_code, error_reason, "
+    "error_message, result";
+
+// Pages of the log after which its content moves to the database: 16 MiB, so that a checkpoint's
+// fsyncs are shared by thousands of commits while recovery still reads it in well under a second.
+constexpr const char* kSettings =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+    "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;"
+    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
+
+Result<Job> read_job(Statement& row) {
+  Job job;
+  int c = 0;
+  job.id = row.column_id(c++);
+  const auto state = static_cast<JobState>(row.column_int(c++));
+  const std::string kind = row.column_text(c++);
+  ZOKIO_TRY(job.spec, model::decode_spec(kind, row.column_text(c++)));
+  job.state = model::StateCell::restored(state);
+  job.principal.uid = static_cast<uint32_t>(row.column_int(c++));
+  job.principal.gid = static_cast<uint32_t>(row.column_int(c++));
+  job.request_id = row.column_text(c++);
+  job.attempt = static_cast<uint32_t>(row.column_int(c++));
+  job.failures = static_cast<uint32_t>(row.column_int(c++));
+  job.interruptions = static_cast<uint32_t>(row.column_int(c++));
+  job.cancel_requested = row.column_int(c++) != 0;
+  for (WallTime* time : {&job.created, &job.queued, &job.started, &job.finished, &job.not_before})
+    time->unix_ns = row.column_int(c++);
+  job.error.code = static_cast<Errc>(row.column_int(c++));
+  job.error.reason = row.column_text(c++);
+  job.error.message = row.column_text(c++);
+  if (const std::string result = row.column_text(c++); !result.empty()) {
+    ZOKIO_TRY(job.result, model::decode_result(result));
+  }
+  return job;
+}
+
+int64_t stored(JobState state) {
+  return static_cast<int64_t>(state);
+}
+
+std::string stored(const model::JobResult& result) {
+  return std::holds_alternative<std::monostate>(result) ? "" : model::encode_result(result);
+}
+
+class SqliteJournal final : public Journal {
+ public:
+  model::Reported<> open(const std::string& directory);
+
+  model::Reported<Recovered> load() override;
+  Result<void> begin() override { return begin_.run(); }
+  Result<void> apply(const Write& write) override;
+  Result<void> commit() override { return commit_.run(); }
+  void rollback() override { static_cast<void>(rollback_.run()); }
+  Result<Output> read_output(JobId id, uint32_t attempt) override;
+  bool durable() const override { return true; }
+  uint64_t size_bytes() const override;
+
+ private:
+  model::Reported<> lock(const std::string& directory);
+  Result<void> prepare();
+  Result<void> recover(Recovered& out);
+
+  Result<void> write(const Insert& w);
+  Result<void> write(const StartAttempt& w);
+  Result<void> write(const FinishAttempt& w);
+  Result<void> write(const Update& w);
+  Result<void> write(const Remove& w);
+  Result<void> write(const Barrier&) { return {}; }
+  // Sets the changing columns of a job that is in `state` at `attempt`. Aborted: it is not.
+  Result<void> update_job(const Job& job, JobState state, uint32_t attempt);
+
+  // Constant after open().
+  zokio::os::Fd lock_;
+  std::string path_;
+
+  Database db_;  // before the statements: they go first
+  Statement begin_, commit_, rollback_, savepoint_, release_, undo_;
+  Statement insert_job_, update_job_, insert_attempt_, insert_result_, remove_job_, read_output_;
+};
+
+model::Reported<> SqliteJournal::lock(const std::string& directory) {
+  const std::string path = directory + "/lock";
+  lock_ = zokio::os::Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_)
+    return model::refuse(model::make_report(zokio::Error::from_errno(errno, "open"), path));
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return model::refuse(Errc::FailedPrecondition, "STORE_IN_USE",
+                           directory + " is in use by another zokiod");
+    return model::refuse(model::make_report(zokio::Error::from_errno(errno, "flock"), path));
+  }
+  return {};
+}
+
+model::Reported<> SqliteJournal::open(const std::string& directory) {
+  if (auto locked = lock(directory); !locked) return locked;
+  path_ = directory + "/zokio.db";
+  if (auto opened = db_.open(path_); !opened) return opened;
+  const auto failed = [&](zokio::Error error) {
+    return model::refuse(model::make_report(error, path_ + ": " + db_.message()));
+  };
+  if (auto set = db_.execute(kSettings); !set) return failed(set.error());
+  if (auto migrated = migrate(db_); !migrated) return migrated;
+  if (auto prepared = prepare(); !prepared) return failed(prepared.error());
+  return {};
+}
+
+Result<void> SqliteJournal::prepare() {
+  const auto insert = fmt::format(
+      "INSERT INTO jobs ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kJobColumns);
+  struct {
+    Statement& statement;
+    const char* sql;
+  } const all[] = {
+      {begin_, "BEGIN IMMEDIATE"},
+      {commit_, "COMMIT"},
+      {rollback_, "ROLLBACK"},
+      {savepoint_, "SAVEPOINT one"},
+      {release_, "RELEASE one"},
+      {undo_, "ROLLBACK TO one"},
+      {insert_job_, insert.c_str()},
+      {update_job_,
+       "UPDATE jobs SET state = ?, attempt = ?, failures = ?, interruptions = ?, "
+       "cancel_requested = ?, queued = ?, started = ?, finished = ?, not_before = ?, "
+       "error_code = ?, error_reason = ?, error_message = ?, result = ? "
+       "WHERE id = ? AND state = ? AND attempt = ?"},
+      {insert_attempt_, "INSERT INTO attempts (job_id, attempt, started) VALUES (?,?,?)"},
+      {insert_result_,
+       "INSERT INTO results (job_id, attempt, outcome, finished, error_code, error_reason, "
+       "error_message, result, output, output_dropped) VALUES (?,?,?,?,?,?,?,?,?,?)"},
+      {remove_job_, "DELETE FROM jobs WHERE id = ? AND state >= 4"},
+      {read_output_, "SELECT output, output_dropped FROM results WHERE job_id = ? AND attempt = ?"},
+  };
+  for (const auto& [statement, sql] : all) ZOKIO_CHECKED(statement.prepare(db_, sql));
+  return {};
+}
+
+Result<void> SqliteJournal::apply(const Write& write) {
+  if (std::holds_alternative<Barrier>(write)) return {};
+  ZOKIO_CHECKED(savepoint_.run());
+  Result<void> done = std::visit([this](const auto& w) { return this->write(w); }, write);
+  if (!done) ZOKIO_CHECKED(undo_.run());
+  ZOKIO_CHECKED(release_.run());
+  return done;
+}
+
+Result<void> SqliteJournal::write(const Insert& w) {
+  const Job& job = w.job;
+  insert_job_.bind(job.id)
+      .bind(stored(job.state))
+      .bind(job.spec.kind())
+      .bind(model::encode_spec(job.spec))
+      .bind(int64_t{job.principal.uid})
+      .bind(int64_t{job.principal.gid});
+  if (job.request_id.empty())
+    insert_job_.bind_null();
+  else
+    insert_job_.bind(std::string_view(job.request_id));
+  insert_job_.bind(int64_t{job.attempt})
+      .bind(int64_t{job.failures})
+      .bind(int64_t{job.interruptions})
+      .bind(int64_t{job.cancel_requested})
+      .bind(job.created.unix_ns)
+      .bind(job.queued.unix_ns)
+      .bind(job.started.unix_ns)
+      .bind(job.finished.unix_ns)
+      .bind(job.not_before.unix_ns)
+      .bind(static_cast<int64_t>(job.error.code))
+      .bind(std::string_view(job.error.reason))
+      .bind(std::string_view(job.error.message))
+      .bind(std::string_view(stored(job.result)));
+  return insert_job_.run();
+}
+
+Result<void> SqliteJournal::update_job(const Job& job, JobState state, uint32_t attempt) {
+  update_job_.bind(stored(job.state))
+      .bind(int64_t{job.attempt})
+      .bind(int64_t{job.failures})
+      .bind(int64_t{job.interruptions})
+      .bind(int64_t{job.cancel_requested})
+      .bind(job.queued.unix_ns)
+      .bind(job.started.unix_ns)
+      .bind(job.finished.unix_ns)
+      .bind(job.not_before.unix_ns)
+      .bind(static_cast<int64_t>(job.error.code))
+      .bind(std::string_view(job.error.reason))
+      .bind(std::string_view(job.error.message))
+      .bind(std::string_view(stored(job.result)))
+      .bind(job.id)
+      .bind(stored(state))
+      .bind(int64_t{attempt});
+  ZOKIO_CHECKED(update_job_.run());
+  if (db_.changes() != 1) return zokio::fail(Errc::Aborted, "store: job state");
+  return {};
+}
+
+Result<void> SqliteJournal::write(const StartAttempt& w) {
+  ZOKIO_CHECKED(update_job(w.job, JobState::Queued, w.job.attempt - 1));
+  insert_attempt_.bind(w.job.id).bind(int64_t{w.job.attempt}).bind(w.job.started.unix_ns);
+  return insert_attempt_.run();
+}
+
+Result<void> SqliteJournal::write(const FinishAttempt& w) {
+  ZOKIO_CHECKED(update_job(w.job, JobState::Running, w.job.attempt));
+  const WallTime end = w.job.finished.is_set() ? w.job.finished : WallTime::now();
+  insert_result_.bind(w.job.id)
+      .bind(int64_t{w.job.attempt})
+      .bind(static_cast<int64_t>(w.outcome))
+      .bind(end.unix_ns)
+      .bind(static_cast<int64_t>(w.job.error.code))
+      .bind(std::string_view(w.job.error.reason))
+      .bind(std::string_view(w.job.error.message))
+      .bind(std::string_view(stored(w.job.result)))
+      .bind_blob(w.output)
+      .bind(static_cast<int64_t>(w.output_dropped_bytes));
+  return insert_result_.run();
+}
+
+Result<void> SqliteJournal::write(const Update& w) {
+  // From Queued or Retrying to what the job says now; of a running one only the request to cancel.
+  const JobState to = w.job.state;
+  if (to == JobState::Running) return update_job(w.job, JobState::Running, w.job.attempt);
+  if (to == JobState::Queued) return update_job(w.job, JobState::Retrying, w.job.attempt);
+  Result<void> from_queued = update_job(w.job, JobState::Queued, w.job.attempt);
+  if (from_queued || from_queued.error().code != Errc::Aborted) return from_queued;
+  return update_job(w.job, JobState::Retrying, w.job.attempt);
+}
+
+Result<void> SqliteJournal::write(const Remove& w) {
+  for (const JobId& id : w.ids) {
+    remove_job_.bind(id);
+    ZOKIO_CHECKED(remove_job_.run());
+  }
+  return {};
+}
+
+Result<Output> SqliteJournal::read_output(JobId id, uint32_t attempt) {
+  read_output_.bind(id).bind(int64_t{attempt});
+  ZOKIO_TRY(const bool found, read_output_.step());
+  if (!found) return zokio::fail(Errc::NotFound, "store: output");
+  Output out{read_output_.column_text(0), static_cast<uint64_t>(read_output_.column_int(1))};
+  read_output_.reset();
+  return out;
+}
+
+uint64_t SqliteJournal::size_bytes() const {
+  uint64_t total = 0;
+  struct stat s;
+  for (const char* suffix : {"", "-wal"})
+    if (::stat((path_ + suffix).c_str(), &s) == 0) total += static_cast<uint64_t>(s.st_size);
+  return total;
+}
+
+model::Reported<Recovered> SqliteJournal::load() {
+  Recovered out;
+  const auto failed = [&](zokio::Error error) {
+    return model::refuse(model::make_report(error, path_ + ": " + db_.message()));
+  };
+  {
+    Statement all;
+    const auto sql = fmt::format("SELECT {} FROM jobs ORDER BY id", kJobColumns);
+    if (auto ok = all.prepare(db_, sql.c_str()); !ok) return failed(ok.error());
+    while (true) {
+      const auto row = all.step();
+      if (!row) return failed(row.error());
+      if (!*row) break;
+      auto job = read_job(all);
+      if (!job) return failed(job.error());
+      out.jobs.push_back(*std::move(job));
+    }
+  }
+  if (auto done = recover(out); !done) {
+    const auto refused = failed(done.error());
+    rollback();
+    return refused;
+  }
+  return out;
+}
+
+// What was running when the last process ended did not end by itself.
+Result<void> SqliteJournal::recover(Recovered& out) {
+  ZOKIO_CHECKED(begin());
+  for (Job& job : out.jobs) {
+    if (job.state != JobState::Running) continue;
+    const bool cancel = job.cancel_requested;
+    ZOKIO_CHECKED(
+        transition(job.state, cancel ? model::Trigger::Cancel : model::Trigger::Interrupt));
+    const WallTime now = WallTime::now();
+    if (cancel) {
+      job.finished = now;
+      job.error = {Errc::Cancelled, "CANCELLED",
+                   "cancelled; the daemon ended before the attempt did"};
+    } else {
+      ++job.interruptions;
+      job.queued = now;
+    }
+    FinishAttempt end{job, cancel ? Outcome::Cancelled : Outcome::Interrupted, {}, 0};
+    ZOKIO_CHECKED(apply(end));
+    ++out.interrupted;
+  }
+  return commit();
+}
+
+}  // namespace
+
+model::Reported<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& directory) {
+  auto journal = std::make_unique<SqliteJournal>();
+  if (auto opened = journal->open(directory); !opened) return std::unexpected(opened.error());
+  return journal;
+}
+
+}  // namespace zokiod::store
