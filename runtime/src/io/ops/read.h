@@ -14,9 +14,10 @@ namespace zokio::io {
 class ReadOp final : public TransferOp {
  public:
   // `offset` kNoOffset: a stream that may make the reader wait, and is non-blocking.
-  ReadOp(int fd, mem::Buffer buffer, int64_t offset) noexcept
+  // Reads into `buffer` from `skip` on.
+  ReadOp(int fd, mem::Buffer buffer, int64_t offset, std::size_t skip = 0) noexcept
       : TransferOp({.kind = OpKind::Read, .opcode = IORING_OP_READ, .counts_bytes = true}, fd,
-                   std::move(buffer), true, 0),
+                   std::move(buffer), true, skip),
         offset_(offset) {
     if (offset == kNoOffset) set_interest(POLLIN, true);
   }

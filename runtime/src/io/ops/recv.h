@@ -13,13 +13,15 @@ namespace zokio::io {
 
 class RecvOp final : public TransferOp {
  public:
-  RecvOp(int fd, mem::Buffer buffer) noexcept
+  // Receives into `buffer` from `skip` on, at most `limit` bytes.
+  RecvOp(int fd, mem::Buffer buffer, std::size_t skip = 0,
+         std::size_t limit = kMaxTransfer) noexcept
       : TransferOp({.kind = OpKind::Recv,
                     .opcode = IORING_OP_RECV,
                     .interest = POLLIN,
                     .reissue = true,
                     .counts_bytes = true},
-                   fd, std::move(buffer), true, 0) {}
+                   fd, std::move(buffer), true, skip, limit) {}
 
   void encode(io_uring_sqe& entry) noexcept override {
     entry.opcode = IORING_OP_RECV;

@@ -34,20 +34,26 @@ class TransferOp : public Op {
   IoResult take() noexcept {
     if (result() < 0) return {.n = fail(error_of(*this)), .buffer = std::move(buffer_)};
     const auto n = static_cast<std::size_t>(result());
-    if (fills_) buffer_.resize(n);
+    if (fills_) buffer_.resize(skip_ + n);
     return {.n = n, .buffer = std::move(buffer_)};
   }
 
  protected:
-  // Fills: reads into the whole capacity. Otherwise: writes [skip, size).
-  TransferOp(OpTraits traits, int fd, mem::Buffer buffer, bool fills, std::size_t skip) noexcept
-      : Op(traits), fd_(fd), buffer_(std::move(buffer)), fills_(fills), skip_(skip) {}
+  // Fills: reads into [skip, capacity), at most `limit` bytes. Otherwise: writes [skip, size).
+  TransferOp(OpTraits traits, int fd, mem::Buffer buffer, bool fills, std::size_t skip,
+             std::size_t limit = kMaxTransfer) noexcept
+      : Op(traits),
+        fd_(fd),
+        buffer_(std::move(buffer)),
+        fills_(fills),
+        skip_(skip),
+        limit_(limit < kMaxTransfer ? limit : kMaxTransfer) {}
 
   int fd() const noexcept { return fd_; }
   std::byte* data() noexcept { return buffer_.data() + skip_; }
   std::size_t length() const noexcept {
     const std::size_t n = (fills_ ? buffer_.capacity() : buffer_.size()) - skip_;
-    return n < kMaxTransfer ? n : kMaxTransfer;
+    return n < limit_ ? n : limit_;
   }
   int poll_fd() const noexcept override { return fd_; }
 
@@ -56,6 +62,7 @@ class TransferOp : public Op {
   mem::Buffer buffer_;
   bool fills_;
   std::size_t skip_;
+  std::size_t limit_;
 };
 
 }  // namespace zokio::io
