@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A listening TCP socket. Thread: any number of tasks may accept.
+
+#include "zokio/base/result.h"
+#include "zokio/net/address.h"
+#include "zokio/net/tcp_stream.h"
+#include "zokio/os/fd.h"
+#include "zokio/task/task.h"
+
+namespace zokio::net {
+
+class TcpListener {
+ public:
+  TcpListener() = default;
+  // Port 0: the kernel chooses; see local_address. Errors: AlreadyExists (EADDRINUSE),
+  // PermissionDenied, ... by errno. Does not wait.
+  static Result<TcpListener> bind(Address address, int backlog = 1024);
+
+  // The next connection, with TCP_NODELAY. Errors: ResourceExhausted (descriptors), ECONNABORTED (that
+  // connection went away; accept again), ... Cancel: no connection is lost.
+  Task<Result<TcpStream>> accept();
+
+  Result<Address> local_address() const;
+  // Requires: nobody is in accept(). Not cancellable.
+  Task<Result<void>> close();
+  bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
+
+ private:
+  os::Fd fd_;
+};
+
+}  // namespace zokio::net

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One TCP connection. Reads and writes take a buffer and give it back.
+// Cancel: the wait ends with Cancelled, nothing was transferred by that step, the buffer comes
+// back, and the stream can be used on.
+// Thread: one reader and one writer at a time, each from any worker.
+
+#include <cstddef>
+
+#include "zokio/base/result.h"
+#include "zokio/io/io_result.h"
+#include "zokio/net/address.h"
+#include "zokio/os/fd.h"
+#include "zokio/task/task.h"
+
+namespace zokio::net {
+
+class TcpStream {
+ public:
+  TcpStream() = default;
+  // Takes over a connected, non-blocking socket.
+  explicit TcpStream(os::Fd fd) noexcept : fd_(std::move(fd)) {}
+
+  // Errors: Unavailable (ECONNREFUSED), DeadlineExceeded (ETIMEDOUT), ... by errno.
+  static Task<Result<TcpStream>> connect(Address address);
+
+  // At most the buffer's capacity; n == 0: the other side sent its last byte.
+  Task<IoResult> read(mem::Buffer buffer);
+  // Fills the buffer up to `count` bytes. Errors: OutOfRange/Eof when the stream ends before, with
+  // what came in the buffer.
+  Task<IoResult> read_exactly(mem::Buffer buffer, std::size_t count);
+  // Sends the buffer's bytes, perhaps not all of them.
+  Task<IoResult> write(mem::Buffer buffer);
+  // Sends all of them. On an error a part may have been sent.
+  Task<IoResult> write_all(mem::Buffer buffer);
+
+  // Says that no more will be written; reading goes on.
+  Result<void> shutdown_write() noexcept;
+  // Ends both directions: what waits on the stream wakes up with the end of the stream.
+  Result<void> shutdown() noexcept;
+  // Requires: nothing is in flight on it. Not cancellable.
+  Task<Result<void>> close();
+
+  Result<Address> local_address() const;
+  Result<Address> peer_address() const;
+  bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
+
+ private:
+  os::Fd fd_;  // an open stream that goes out of scope is closed at once
+};
+
+}  // namespace zokio::net

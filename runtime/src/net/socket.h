@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What listeners and streams share.
+
+#include "zokio/base/result.h"
+#include "zokio/net/address.h"
+#include "zokio/os/fd.h"
+
+namespace zokio::net {
+
+// Non-blocking and close-on-exec, as every socket of this module.
+Result<os::Fd> make_tcp_socket(int family);
+// Small messages go out at once. A failure does no harm and is ignored.
+void set_no_delay(int fd) noexcept;
+Result<Address> local_address_of(int fd);
+Result<Address> peer_address_of(int fd);
+
+}  // namespace zokio::net

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zokio/net/tcp_listener.h"
+
+#include <cerrno>
+
+#include "io/ops/accept.h"
+#include "io/ops/close.h"
+#include "net/socket.h"
+
+namespace zokio::net {
+
+Result<TcpListener> TcpListener::bind(Address address, int backlog) {
+  TcpListener listener;
+  ZOKIO_TRY(listener.fd_, make_tcp_socket(address.family()));
+  const int on = 1;
+  const int fd = listener.fd();
+  // Otherwise a restart has to wait until the old connections are forgotten.
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+    return fail_errno(errno, "setsockopt");
+  }
+  if (::bind(fd, address.data(), address.size()) != 0) return fail_errno(errno, "bind");
+  if (listen(fd, backlog) != 0) return fail_errno(errno, "listen");
+  return listener;
+}
+
+Task<Result<TcpStream>> TcpListener::accept() {
+  io::AcceptOp op(fd());
+  co_await op;
+  if (op.result() < 0) co_return fail(io::error_of(op));
+  os::Fd accepted(static_cast<int>(op.result()));
+  set_no_delay(accepted.get());
+  co_return TcpStream(std::move(accepted));
+}
+
+Result<Address> TcpListener::local_address() const {
+  return local_address_of(fd());
+}
+
+Task<Result<void>> TcpListener::close() {
+  if (!fd_) co_return fail(Errc::FailedPrecondition, "close", Detail::Closed);
+  io::CloseOp op(std::move(fd_));
+  co_await op;
+  if (op.result() < 0) co_return fail(io::error_of(op));
+  co_return Result<void>();
+}
+
+}  // namespace zokio::net
