@@ -31,19 +31,26 @@ Task<std::vector<Outcome<T>>> join_all(std::vector<Task<T>> tasks) {
   co_await group.join();
   std::vector<Outcome<T>> outcomes;
   outcomes.reserve(handles.size());
-  for (JoinHandle<T>& handle : handles) outcomes.push_back(handle.take());
+  for (JoinHandle<T>& handle : handles) outcomes.push_back(co_await handle.ended());
   co_return outcomes;
 }
+
+namespace internal {
+
+template <class... T, std::size_t... I>
+Task<std::tuple<Outcome<T>...>> join_indexed(std::index_sequence<I...>, Task<T>... tasks) {
+  ChildGroup group(task::current_task()->scope);
+  auto handles = std::make_tuple(spawn_child(group, &run_task<T>, std::move(tasks))...);
+  co_await group.join();
+  co_return std::tuple<Outcome<T>...>{co_await std::get<I>(handles).ended()...};
+}
+
+}  // namespace internal
 
 // The same for tasks of different types: a tuple of outcomes.
 template <class... T>
 Task<std::tuple<Outcome<T>...>> join(Task<T>... tasks) {
-  internal::ChildGroup group(task::current_task()->scope);
-  auto handles =
-      std::make_tuple(internal::spawn_child(group, &internal::run_task<T>, std::move(tasks))...);
-  co_await group.join();
-  co_return std::apply([](auto&... handle) { return std::tuple<Outcome<T>...>(handle.take()...); },
-                       handles);
+  return internal::join_indexed<T...>(std::index_sequence_for<T...>{}, std::move(tasks)...);
 }
 
 }  // namespace zokio

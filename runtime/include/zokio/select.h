@@ -56,14 +56,14 @@ Task<std::optional<Outcome<T>>> keep_outcome(ChildGroup* group, std::atomic<std:
   co_return kept;
 }
 
-template <std::size_t I, class... T, class Handles>
-void take_winner(std::size_t index, Handles& handles, std::optional<Selected<T...>>& out) {
+// Puts what racer I kept into `out`, if it is the winner.
+template <std::size_t I, class... T, class Kept>
+void take_winner(std::size_t index, Kept& kept, std::optional<Selected<T...>>& out) {
   if (index != I) return;
-  auto outcome = std::get<I>(handles).take();
   using Alternative = std::variant_alternative_t<I, std::variant<Outcome<T>...>>;
-  // Without a value the child ended by an exception.
+  // Without a value the racer ended by an exception.
   Alternative value =
-      outcome.has_value() ? std::move(**outcome) : Alternative(std::unexpect, outcome.error());
+      kept.has_value() ? std::move(**kept) : Alternative(std::unexpect, kept.error());
   out.emplace(
       Selected<T...>{I, std::variant<Outcome<T>...>(std::in_place_index<I>, std::move(value))});
 }
@@ -78,7 +78,8 @@ Task<Selected<T...>> select_indexed(std::index_sequence<I...>, Task<T>... tasks)
   const std::size_t index = winner.load(std::memory_order_acquire);
   ZOKIO_CHECK(index != kNoWinner, "one of the tasks ended first");
   std::optional<Selected<T...>> selected;
-  (take_winner<I, T...>(index, handles, selected), ...);
+  std::tuple kept{co_await std::get<I>(handles).ended()...};
+  (take_winner<I, T...>(index, std::get<I>(kept), selected), ...);
   co_return *std::move(selected);
 }
 

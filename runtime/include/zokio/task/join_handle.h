@@ -106,14 +106,8 @@ class [[nodiscard("keep the handle to join the task, or call detach()")]] JoinHa
   auto operator co_await() & noexcept { return Awaiter(task_, current_scope()); }
   auto operator co_await() && noexcept { return Awaiter(task_, current_scope()); }
 
-  // The outcome of a task that is known to have ended (once). Requires: finished().
-  Outcome<T> take() {
-    ZOKIO_CHECK(finished() && task_->outcome.has_value(),
-                "the outcome is taken once, after the end");
-    Outcome<T> outcome = std::move(*task_->outcome);
-    task_->outcome.reset();
-    return outcome;
-  }
+  // The same wait, not cancellable: for a task that is known to be ending.
+  auto ended() noexcept { return Awaiter(task_, nullptr); }
 
   // The exception behind Internal/Panicked, after the join; null otherwise.
   std::exception_ptr exception() const noexcept { return task_->exception; }
