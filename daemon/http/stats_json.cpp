@@ -188,6 +188,16 @@ Json job_engine(const metrics::Figures& f) {
           {"journal", journal(f.jobs.journal)}};
 }
 
+Json process(const zokio::os::ProcessStats& p) {
+  return {{"start_unix_s", p.start_time_unix_seconds},
+          {"rss_anon_bytes", p.rss_anon_bytes},
+          {"resident_bytes", p.resident_bytes()},
+          {"threads", p.threads},
+          {"open_fds", p.open_fds},
+          {"max_fds", p.max_fds},
+          {"cpu_seconds", p.cpu_seconds()}};
+}
+
 Json soak_state(const soak::Figures& s) {
   Json checks = Json::array();
   for (const auto& check : s.checks) {

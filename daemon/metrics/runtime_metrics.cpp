@@ -96,7 +96,7 @@ void collect_stealing(Families& out, const SchedulerSnapshot& s) {
       .add(total(&WorkerSnapshot::local_overflows));
   out.counter("zokio_scheduler_schedules_total", "Tasks made ready, by who did it.")
       .add(total(&WorkerSnapshot::scheduled_local), {{"origin", "local"}})
-      .add(total(&WorkerSnapshot::scheduled_remote), {{"origin", "remote"}})
+      .add(s.scheduled_remote, {{"origin", "remote"}})
       .add(total(&WorkerSnapshot::scheduled_io), {{"origin", "io"}})
       .add(total(&WorkerSnapshot::scheduled_timer), {{"origin", "timer"}});
   out.histogram("zokio_scheduler_delay_seconds", "From ready to running.", scheduler_buckets())

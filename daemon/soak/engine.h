@@ -34,6 +34,10 @@ struct EngineOptions {
   std::string report_root;            // reports go to report_root/soak-<run>; made when needed
   bool allow_faults = false;          // soak.allow_faults of the configuration
   std::function<zokio::os::ProcessStats()> process;
+  // A directory below which jobs may read files: the soak puts a small tree there for
+  // file.checksum. Not set or empty: no such jobs. (exec is part of the load when the policy allows
+  // it.)
+  std::function<std::string()> checksum_root;
   // Resizes one component ("workers", "reactors", "pool.frames", "pool.buffers") as a client would,
   // blocking. Not set: straight on the runtime.
   std::function<zokio::Result<zokio::ResizeReport>(std::string_view, uint64_t)> resize;

@@ -73,6 +73,7 @@ struct Plan {
   double warmup_s = 0;
   double sample_s = 1;
   double rate = 0;            // jobs per second after the warm-up
+  Sizes baseline;             // what the daemon had, and has again at the end
   double resize_every_s = 0;  // away from the baseline, and back after the same time
   bool with_exec = false;
   std::string checksum_dir;  // empty: no file.checksum
