@@ -179,8 +179,9 @@ class Engine {
   std::shared_ptr<const kinds::Policy> policy() const;
   void set_policy(std::shared_ptr<const kinds::Policy> policy);
 
+  struct Impl;  // engine_impl.h, for this module's own files
+
  private:
-  struct Impl;
   explicit Engine(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
