@@ -70,6 +70,7 @@ struct RuntimeUpdate {
   bool validate_only = false;
   bool force = false;      // pools below the bytes in use
   std::string request_id;  // empty: not remembered
+  friend bool operator==(const RuntimeUpdate&, const RuntimeUpdate&) = default;
 };
 
 struct RuntimeUpdated {
@@ -98,11 +99,14 @@ class RuntimeControl {
   // changed); RESIZE_INCOMPLETE (desired says what was asked, actual what was reached).
   // Cancel: ends the wait; an update that began is carried out.
   zokio::Task<model::Reported<RuntimeUpdated>> update(RuntimeUpdate update);
+  // The same for a thread that is no worker of the runtime.
+  model::Reported<RuntimeUpdated> update_blocking(RuntimeUpdate update);
   uint64_t generation() const;
   std::vector<ResizeFigures> figures() const;
 
+  struct State;  // private to the source file
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 

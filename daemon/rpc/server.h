@@ -23,15 +23,13 @@
 #include "model/report.h"
 #include "rpc/call_stats.h"
 #include "rpc/runtime_control.h"
+#include "zokio/os/process_stats.h"
 
 namespace grpc {
 class Service;
 }
 namespace zokio {
 class Runtime;
-}
-namespace zokio::os {
-struct ProcessStats;
 }
 
 namespace zokiod::rpc {
