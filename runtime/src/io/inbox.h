@@ -46,7 +46,8 @@ class Inbox : Pinned {
 
   // All messages, oldest first; null when there are none.
   Message* take() noexcept {
-    if (head_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    Message* seen = head_.load(std::memory_order_relaxed);
+    if (seen == nullptr || seen == closed()) return nullptr;
     Message* newest = head_.exchange(nullptr, std::memory_order_acquire);
     Message* oldest = nullptr;
     while (newest != nullptr) {
