@@ -45,12 +45,11 @@ bool Idle::stop_searching() noexcept {
   return before >> 32 == 1;
 }
 
-bool Idle::go_to_sleep(uint32_t worker, bool searching) noexcept {
+void Idle::go_to_sleep(uint32_t worker, bool searching) noexcept {
   std::scoped_lock guard(lock_);
   sleepers_.push_back(worker);
   const uint64_t change = kSleeper - (searching ? kSearcher : 0);
-  const uint64_t before = word_.fetch_add(change, std::memory_order_seq_cst);
-  return searching && before >> 32 == 1;
+  word_.fetch_add(change, std::memory_order_seq_cst);
 }
 
 bool Idle::wake_up(uint32_t worker) noexcept {

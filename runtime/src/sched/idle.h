@@ -39,9 +39,8 @@ class Idle : Pinned {
   // True when this was the last searcher: wake another if there may be more work.
   [[nodiscard]] bool stop_searching() noexcept;
 
-  // Enters the set of sleepers. True when the worker was the last searcher: it must look at all
-  // queues once more before it sleeps.
-  [[nodiscard]] bool go_to_sleep(uint32_t worker, bool searching) noexcept;
+  // Enters the set of sleepers. The worker looks at all queues once more before it sleeps.
+  void go_to_sleep(uint32_t worker, bool searching) noexcept;
   // After waking. True when it was woken by worker_to_wake, and so is searching; false when it
   // still was in the set, from which it is removed.
   [[nodiscard]] bool wake_up(uint32_t worker) noexcept;

@@ -104,13 +104,18 @@ Result<void> Scheduler::grow(unsigned count) {
   return {};
 }
 
-Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
+void Scheduler::begin_shrink(unsigned count) noexcept {
   ZOKIO_CHECK(count >= 1, "the worker in slot 0 stays");
-  Shrunk shrunk;
   const unsigned from = active_workers();
-  if (count >= from) return shrunk;
+  if (count >= from) return;
   active_.store(count, std::memory_order_release);
   for (unsigned index = from; index-- > count;) slot(index)->ask_to_retire(slot(0));
+}
+
+Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
+  Shrunk shrunk;
+  const unsigned from = active_workers();
+  begin_shrink(count);
   for (unsigned index = from; index-- > count;) {
     Worker& worker = *slot(index);
     if (!worker.join_by(deadline)) {

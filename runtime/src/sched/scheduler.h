@@ -59,6 +59,8 @@ class Scheduler final : public task::Executor, Pinned {
   };
   // Retires the highest slots down to `count`. Requires: count >= 1, their reactors are closed.
   Shrunk shrink(unsigned count, Instant deadline);
+  // Its first half: asks, and does not wait.
+  void begin_shrink(unsigned count) noexcept;
   // Cancels every task and waits for them. False at the deadline.
   bool cancel_all(Instant deadline) noexcept;
   // Ends all threads. Tasks that are left stay suspended for good. Requires: reactors are closed.

@@ -115,8 +115,12 @@ void Worker::run_thread() noexcept {
     busy_since = env::now_ns();
     awake();
   }
-  hand_over();
   stats_.busy_ns.add(static_cast<uint64_t>(env::now_ns() - busy_since));
+  end();
+}
+
+void Worker::end() noexcept {
+  hand_over();
   leave();
   ended_.store(1, std::memory_order_release);
   os::futex_wake(ended_, 1);
@@ -264,10 +268,11 @@ void Worker::fall_asleep() noexcept {
   searching_ = false;
   mem::park_thread_cache(cache_);
   stats_.parks.add();
-  // The last searcher looks once more, after the others can see that nobody searches: what came in
-  // before that is found here, what comes later wakes somebody.
-  if (scheduler_.idle().go_to_sleep(slot_, was_searching) && scheduler_.has_work())
-    scheduler_.wake_one();
+  scheduler_.idle().go_to_sleep(slot_, was_searching);
+  // Everybody looks once more, after the others can see that he sleeps: what came in before that is
+  // found here, what comes later wakes somebody. It is not enough that the last searcher looks: one
+  // that was not let search could sleep over what a foreign thread pushed meanwhile.
+  if (scheduler_.has_work()) scheduler_.wake_one();
   origin_ = Origin::Io;  // what the reactor completes while we sleep
 }
 

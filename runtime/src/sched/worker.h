@@ -63,7 +63,7 @@ class Worker : Pinned {
   Instant sleep_until() const noexcept { return timers_.next_deadline(); }
   void awake() noexcept;
   // The end of a retiring worker: queue to the injector, timers to the heir, cache to the pools.
-  void hand_over() noexcept;
+  void end() noexcept;
 
   // Others. Thread: any. --------------------------------------------------------------------------
 
@@ -83,6 +83,7 @@ class Worker : Pinned {
 
  private:
   void run_thread() noexcept;
+  void hand_over() noexcept;
   task::Header* next_task() noexcept;
   task::Header* take_injected() noexcept;
   task::Header* search() noexcept;

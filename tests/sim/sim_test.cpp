@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A random program on a random schedule, for many seeds. ZOKIO_SIM_SEED=n runs one seed,
+// ZOKIO_SIM_SEEDS=n that many.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <numeric>
+
+#include "world.h"
+#include "zokio/join.h"
+#include "zokio/mem/pools.h"
+#include "zokio/scope.h"
+#include "zokio/select.h"
+#include "zokio/sync/event.h"
+#include "zokio/sync/oneshot.h"
+#include "zokio/sync/semaphore.h"
+#include "zokio/time/sleep.h"
+#include "zokio/timeout.h"
+
+namespace zokio::sim {
+namespace {
+
+// What a program leaves behind, to be compared with what it should have.
+struct Ledger {
+  uint64_t started = 0;
+  uint64_t ended = 0;
+  uint64_t sum = 0;
+  uint64_t expected = 0;
+  bool wrong = false;
+};
+
+Duration micros(uint32_t n) {
+  return std::chrono::microseconds(n);
+}
+
+Task<Result<void>> nap(uint32_t us) {
+  co_return co_await sleep(micros(us));
+}
+
+Task<uint64_t> leaf(Ledger* ledger, uint64_t seed) {
+  ++ledger->started;
+  Rng rng(seed);
+  for (uint32_t i = rng.below(4); i > 0; --i) co_await yield_now();
+  if (rng.below(3) == 0) {
+    Result<void> slept = co_await sleep(micros(rng.below(5000)));
+    if (!slept.has_value()) ledger->wrong = true;  // nobody cancels a leaf
+  }
+  ++ledger->ended;
+  co_return seed % 1000;
+}
+
+Task<uint64_t> tree(Ledger* ledger, uint64_t seed, unsigned depth) {
+  Rng rng(seed);
+  if (depth == 0) co_return co_await leaf(ledger, seed);
+  std::vector<JoinHandle<uint64_t>> children;
+  for (uint32_t i = 1 + rng.below(4); i > 0; --i)
+    children.push_back(zokio::spawn(tree, ledger, rng.next(), depth - 1));
+  uint64_t sum = 0;
+  for (auto& child : children) {
+    auto value = co_await child;
+    if (!value.has_value())
+      ledger->wrong = true;
+    else
+      sum += *value;
+  }
+  co_return sum;
+}
+
+// The same sum without tasks.
+uint64_t tree_sum(uint64_t seed, unsigned depth) {
+  if (depth == 0) return seed % 1000;
+  Rng rng(seed);
+  uint64_t sum = 0;
+  for (uint32_t i = 1 + rng.below(4); i > 0; --i) sum += tree_sum(rng.next(), depth - 1);
+  return sum;
+}
+
+Task<void> trees(Ledger* ledger, uint64_t seed) {
+  ledger->expected += tree_sum(seed, 4);
+  ledger->sum += co_await tree(ledger, seed, 4);
+}
+
+// Cancels at a random moment what waits in a random way, and sees it end.
+Task<Result<void>> wait_somehow(uint64_t seed, sync::Event* event, sync::Semaphore* semaphore) {
+  Rng rng(seed);
+  while (true) {
+    switch (rng.below(5)) {
+      case 0:
+        ZOKIO_CO_CHECKED(co_await sleep(micros(rng.below(3000))));
+        break;
+      case 1:
+        ZOKIO_CO_CHECKED(co_await event->wait());
+        break;
+      case 2: {
+        ZOKIO_CO_TRY(auto permit, co_await semaphore->acquire());
+        ZOKIO_CO_CHECKED(co_await sleep(micros(rng.below(500))));
+        break;
+      }
+      case 3: {
+        auto cut = co_await with_timeout(nap(1 + rng.below(4000)), micros(rng.below(4000)));
+        if (!cut.has_value() && cut.error().code == Errc::Cancelled) co_return fail(cut.error());
+        break;
+      }
+      case 4: {
+        auto won = co_await select(nap(rng.below(2000)), nap(rng.below(2000)));
+        const bool cut = won.index == 0 ? !std::get<0>(won.outcome).has_value()
+                                        : !std::get<1>(won.outcome).has_value();
+        if (cut) co_return fail(Errc::Cancelled, "select");
+        break;
+      }
+    }
+  }
+}
+
+Task<void> cancel_storm(Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  sync::Event event;
+  sync::Semaphore semaphore(1 + rng.below(2));
+  for (int round = 0; round < 6; ++round) {
+    std::vector<JoinHandle<Result<void>>> tasks;
+    for (uint32_t i = 1 + rng.below(4); i > 0; --i) {
+      ++ledger->started;
+      tasks.push_back(zokio::spawn(wait_somehow, rng.next(), &event, &semaphore));
+    }
+    if (rng.below(2) == 0) co_await nap(rng.below(4000));
+    if (rng.below(3) == 0) event.set();
+    for (auto& task : tasks) task.cancel();
+    for (auto& task : tasks) {
+      auto ended = co_await task;
+      if (ended.has_value() || ended.error().code != Errc::Cancelled) ledger->wrong = true;
+      ++ledger->ended;
+    }
+    event.reset();
+  }
+}
+
+Task<void> pass_on(sync::OneshotReceiver<int> from, sync::OneshotSender<int> to) {
+  auto got = co_await from.recv();
+  to.send(got.has_value() ? *got + 1 : -1'000'000);
+}
+
+// A value through a chain of tasks that were started in random order of readiness.
+Task<void> relay(Ledger* ledger, uint64_t seed) {
+  constexpr int kLength = 30;
+  Rng rng(seed);
+  auto [first, next] = sync::oneshot<int>();
+  std::vector<JoinHandle<void>> links;
+  for (int i = 0; i < kLength; ++i) {
+    auto [sender, receiver] = sync::oneshot<int>();
+    links.push_back(zokio::spawn(pass_on, std::move(next), std::move(sender)));
+    next = std::move(receiver);
+    if (rng.below(4) == 0) co_await yield_now();
+  }
+  first.send(0);
+  auto last = co_await next.recv();
+  if (!last.has_value() || *last != kLength) ledger->wrong = true;
+  for (auto& link : links) co_await link;
+}
+
+Task<Result<void>> failing_body(Scope& scope, Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  for (uint32_t i = rng.below(5); i > 0; --i) scope.spawn(nap, 1'000'000u).detach();
+  ++ledger->started;
+  scope
+      .spawn(
+          [](uint32_t us) -> Task<Result<void>> {
+            ZOKIO_CO_CHECKED(co_await sleep(micros(us)));
+            co_return fail(Errc::DataLoss, "planned");
+          },
+          rng.below(1000))
+      .detach();
+  co_return co_await sleep(micros(1'000'000));
+}
+
+Task<void> failing_scopes(Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  for (int i = 0; i < 5; ++i) {
+    auto ended = co_await with_scope(failing_body, ledger, rng.next());
+    if (ended.has_value() || ended.error().code != Errc::DataLoss) ledger->wrong = true;
+    ++ledger->ended;
+  }
+}
+
+struct Outcomes {
+  std::string violation;
+  uint64_t hash = 0;
+  uint64_t steps = 0;
+  uint64_t resizes = 0;
+};
+
+Outcomes run_seed(uint64_t seed) {
+  WorldOptions options;
+  options.seed = seed;
+  options.workers = 1 + static_cast<unsigned>(seed % 4);
+  options.resize_one_in = seed % 3 == 0 ? 0 : 60;
+  options.thread_fault_one_in = seed % 5 == 0 ? 4 : 0;
+  World world(options);
+  Ledger ledger;
+  world.spawn(trees, &ledger, seed * 31 + 1).detach();
+  world.spawn(cancel_storm, &ledger, seed * 37 + 2).detach();
+  world.spawn(relay, &ledger, seed * 41 + 3).detach();
+  world.spawn(failing_scopes, &ledger, seed * 43 + 4).detach();
+  Outcomes run;
+  run.violation = world.run();
+  run.hash = world.trace_hash();
+  run.steps = world.steps();
+  run.resizes = world.resizes();
+  if (run.violation.empty() && ledger.wrong) run.violation = "an outcome is not what it must be";
+  if (run.violation.empty() && ledger.started != ledger.ended)
+    run.violation = "started and ended differ";
+  if (run.violation.empty() && ledger.sum != ledger.expected) run.violation = "the sums differ";
+  return run;
+}
+
+uint64_t from_environment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+TEST(Sim, RandomProgramsOnRandomSchedules) {
+  const uint64_t one = from_environment("ZOKIO_SIM_SEED", 0);
+  const uint64_t first = one != 0 ? one : 1;
+  const uint64_t last = one != 0 ? one : from_environment("ZOKIO_SIM_SEEDS", 2000);
+  const uint64_t frames = mem::snapshot(mem::PoolId::Frames).objects_in_use;
+  uint64_t steps = 0, resizes = 0;
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    const Outcomes run = run_seed(seed);
+    ASSERT_EQ(run.violation, "") << "reproduce with ZOKIO_SIM_SEED=" << seed;
+    ASSERT_EQ(mem::snapshot(mem::PoolId::Frames).objects_in_use, frames)
+        << "frames are left; reproduce with ZOKIO_SIM_SEED=" << seed;
+    steps += run.steps;
+    resizes += run.resizes;
+  }
+  std::printf("%llu seeds, %llu steps, %llu resizes\n",
+              static_cast<unsigned long long>(last - first + 1),
+              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(resizes));
+  if (one == 0) EXPECT_GT(resizes, last - first);  // the storm did happen
+}
+
+TEST(Sim, TheSameSeedGivesTheSameTrace) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    const Outcomes first = run_seed(seed);
+    const Outcomes second = run_seed(seed);
+    EXPECT_EQ(first.hash, second.hash) << seed;
+    EXPECT_EQ(first.steps, second.steps) << seed;
+  }
+  EXPECT_NE(run_seed(1).hash, run_seed(2).hash);
+}
+
+}  // namespace
+}  // namespace zokio::sim

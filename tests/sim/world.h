@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A whole scheduler on one thread: a seed decides which worker takes the next step, whom a thief
+// looks at, who is woken, when a resize happens and which thread fails to start; time jumps to the
+// next timer when nobody can run. The same seed gives the same run, down to the hash of its trace.
+//
+// After every step: work that is ready has somebody awake to run it, or a wake-up on its way.
+// At the end: every task that was spawned has ended, exactly once.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "sched/scheduler.h"
+#include "zokio/spawn.h"
+
+namespace zokio::sim {
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  unsigned workers = 3;
+  unsigned workers_max = 6;          // resizes go up to this
+  uint32_t resize_one_in = 0;        // steps between resizes, on average; 0: none
+  uint32_t thread_fault_one_in = 0;  // starts that fail, on average; 0: none
+  uint64_t steps_max = 2'000'000;
+};
+
+class World final : env::Oracle {
+ public:
+  explicit World(WorldOptions options);
+  ~World();
+
+  template <class F, class... A>
+  auto spawn(F f, A... args) {
+    return internal::spawn_on(*scheduler_, "", std::move(f), std::move(args)...);
+  }
+
+  // Steps until no task is left. The text of the first violation; empty when all is well.
+  std::string run();
+
+  uint64_t trace_hash() const { return hash_; }
+  uint64_t steps() const { return steps_; }
+  uint64_t resizes() const { return resizes_; }
+  sched::Scheduler& scheduler() { return *scheduler_; }
+
+ private:
+  struct Seat {
+    bool drowsy = false;  // found nothing, and is not in the set of sleepers yet
+    bool asleep = false;
+    bool seated = false;  // the worker runs
+    // Read when it fell asleep, as a real sleep does: a timer that comes later needs a wake-up.
+    Instant deadline = Instant::never();
+  };
+
+  // env::Oracle.
+  int64_t now_ns() noexcept override { return now_ns_; }
+  uint32_t choose(env::Choice what, uint32_t n) noexcept override;
+  bool fault(env::Fault what) noexcept override;
+
+  void note(uint64_t event) noexcept;
+  void seat_new_workers();
+  bool can_step(unsigned slot);
+  void step(unsigned slot);
+  bool jump_to_next_timer();
+  void maybe_resize();
+  std::string check();
+
+  WorldOptions options_;
+  Rng rng_;
+  int64_t now_ns_ = 1'000'000'000;
+  uint64_t hash_ = 0xcbf29ce484222325;
+  uint64_t steps_ = 0;
+  uint64_t resizes_ = 0;
+  std::vector<Seat> seats_;
+  std::unique_ptr<sched::Scheduler> scheduler_;
+};
+
+}  // namespace zokio::sim
