@@ -26,9 +26,9 @@ enum class Output : uint8_t {
 struct Command {
   // The program first. Without a slash it is looked for in the PATH of `environment`, or in
   // /usr/local/bin:/usr/bin:/bin when that has none.
-  std::vector<std::string> arguments;
-  std::vector<std::string> environment;  // "NAME=value"
-  std::string working_directory;         // empty: that of this process
+  std::vector<std::string> arguments{};
+  std::vector<std::string> environment{};  // "NAME=value"
+  std::string working_directory{};         // empty: that of this process
   Output standard_output = Output::Pipe;
   Output standard_error = Output::Pipe;
   uint32_t umask = 022;
