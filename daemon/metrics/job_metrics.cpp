@@ -101,9 +101,9 @@ void collect_times(Families& out, const EngineStats& stats) {
 void collect_journal(Families& out, const EngineStats& stats) {
   const JournalStats& j = stats.journal;
   out.histogram("zokio_journal_append_seconds", "From a write asked for to its acknowledgement.",
-                job_buckets())
+                io_buckets())
       .add(j.append_ns);
-  out.histogram("zokio_journal_fsync_seconds", "The commit of a batch of writes.", job_buckets())
+  out.histogram("zokio_journal_fsync_seconds", "The commit of a batch of writes.", io_buckets())
       .add(j.fsync_ns);
   out.gauge("zokio_journal_bytes", "Size of the journal's files.").add(j.size_bytes);
   out.gauge("zokio_journal_queue_depth", "Writes that wait for a commit.").add(j.depth);
