@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// exec: runs a command without a shell, in a process group of its own, with a clean environment.
+//
+// Told to stop, it sends TERM to the group, waits for the grace, then KILL. Whatever the command
+// left behind in its group is killed when it ends. Its output goes to the log as it comes.
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+
+#include "kinds/buffers.h"
+#include "kinds/catalog.h"
+#include "kinds/paths.h"
+#include "kinds/shield.h"
+#include "model/limits.h"
+#include "zokio/join.h"
+#include "zokio/process/command.h"
+#include "zokio/spawn_blocking.h"
+#include "zokio/time/sleep.h"
+#include "zokio/timeout.h"
+
+namespace zokiod::kinds {
+namespace {
+
+using model::ExecSpec;
+using zokio::Errc;
+using zokio::Result;
+using zokio::Task;
+
+constexpr zokio::Duration kGraceDefault = std::chrono::seconds(5);
+constexpr zokio::Duration kGraceMax = std::chrono::minutes(10);
+// After the end of the command: for output that is still in the pipe. A process that left the group
+// and kept the pipe open is not waited for longer.
+constexpr zokio::Duration kOutputGrace = std::chrono::seconds(1);
+constexpr size_t kReadBytes = 16 * 1024;
+
+const ExecSpec& spec_of(const model::JobSpec& spec) {
+  return std::get<ExecSpec>(spec.work);
+}
+
+bool has_nul(std::string_view text) {
+  return text.find('\0') != std::string_view::npos;
+}
+
+void validate(const model::JobSpec& job, Violations& out) {
+  const ExecSpec& spec = spec_of(job);
+  if (spec.argv.empty() || spec.argv[0].empty()) out.push_back({"spec.exec.argv", "is missing"});
+  if (spec.argv.size() > model::kArgvCountMax)
+    out.push_back({"spec.exec.argv", fmt::format("{} arguments, at most {}", spec.argv.size(),
+                                                 model::kArgvCountMax)});
+  for (size_t i = 0; i < spec.argv.size(); ++i) {
+    if (spec.argv[i].size() > model::kArgBytesMax)
+      out.push_back(
+          {fmt::format("spec.exec.argv[{}]", i),
+           fmt::format("{} bytes, at most {}", spec.argv[i].size(), model::kArgBytesMax)});
+    if (has_nul(spec.argv[i]))
+      out.push_back({fmt::format("spec.exec.argv[{}]", i), "has a NUL byte"});
+  }
+  if (!spec.cwd.empty()) check_path(spec.cwd, "spec.exec.cwd", out);
+  if (spec.env.size() > model::kEnvCountMax)
+    out.push_back({"spec.exec.env",
+                   fmt::format("{} variables, at most {}", spec.env.size(), model::kEnvCountMax)});
+  for (const auto& [name, value] : spec.env)
+    if (name.empty() || name.find('=') != std::string::npos || has_nul(name) || has_nul(value))
+      out.push_back({"spec.exec.env", "a name is empty, or has \"=\" or a NUL byte"});
+  if (spec.grace.count() < 0 || spec.grace > kGraceMax)
+    out.push_back({"spec.exec.grace", "not between 0 and 10 minutes"});
+}
+
+bool allowed(const Policy& policy) {
+  return policy.exec_enabled;
+}
+
+model::Reported<> authorize(const model::JobSpec&, const Policy& policy) {
+  if (policy.exec_enabled) return {};
+  model::Report report =
+      model::make_report(Errc::PermissionDenied, model::reason::kKindNotAllowed,
+                         "kind exec is off: set policy.exec.enabled = true in the configuration");
+  report.metadata["kind"] = "exec";
+  return model::refuse(std::move(report));
+}
+
+// Nothing of the daemon's environment but what the policy names; then ours; then the job's.
+std::vector<std::string> environment_of(const JobContext& context) {
+  std::map<std::string, std::string> env;
+  env["PATH"] = "/usr/local/bin:/usr/bin:/bin";
+  for (const std::string& name : context.policy().env_allow)
+    if (const char* value = std::getenv(name.c_str())) env[name] = value;
+  for (const auto& [name, value] : spec_of(context.job().spec).env) env[name] = value;
+  env["ZOKIO_JOB_ID"] = context.job().id.to_string();
+  env["ZOKIO_ATTEMPT"] = std::to_string(context.job().attempt);
+  std::vector<std::string> out;
+  for (const auto& [name, value] : env) out.push_back(name + "=" + value);
+  return out;
+}
+
+// The child and the tasks that read from it own it together.
+struct Process {
+  zokio::process::Child child;
+  std::atomic<uint64_t> output_bytes{0};
+};
+
+// Not cancelled with the job: what the command says while it ends is part of its output.
+Task<Result<void>> read_output(std::shared_ptr<Process> process, JobContext* context, bool error) {
+  auto& pipe = error ? process->child.standard_error() : process->child.standard_output();
+  ZOKIO_CO_TRY(zokio::mem::Buffer buffer, co_await lease_patiently(kReadBytes));
+  while (true) {
+    zokio::IoResult got = co_await pipe.read(std::move(buffer));
+    ZOKIO_CO_TRY(const size_t n, std::move(got.n));
+    if (n == 0) co_return Result<void>();
+    process->output_bytes.fetch_add(n, std::memory_order_relaxed);
+    context->write_log(zokio::as_text(got.buffer.bytes()));
+    buffer = std::move(got.buffer);
+  }
+}
+
+Task<Result<void>> exited(Process* process) {
+  co_return co_await process->child.exited();
+}
+
+// TERM, the grace, KILL. Returns when the process has ended.
+Task<Result<void>> stop(Process& process, zokio::Duration grace) {
+  static_cast<void>(process.child.kill_group(SIGTERM));
+  Result<void> ended = co_await zokio::with_timeout(exited(&process), grace);
+  if (ended) co_return ended;
+  static_cast<void>(process.child.kill_group(SIGKILL));
+  co_return co_await process.child.exited();
+}
+
+// Joins a reader, but does not wait for a pipe that a stranger keeps open.
+Task<void> finish_reader(zokio::JoinHandle<Result<void>> reader) {
+  const zokio::Instant deadline = zokio::Instant::now() + kOutputGrace;
+  // A short poll with a bound: the reader normally ended already.
+  while (!reader.finished() && zokio::Instant::now() < deadline)
+    static_cast<void>(co_await zokio::sleep(std::chrono::milliseconds(1)));
+  reader.cancel();
+  static_cast<void>(co_await reader);
+}
+
+Finished finished(const zokio::process::ExitStatus& status, uint64_t output_bytes) {
+  Finished out;
+  out.result = model::ExecResult{status.signaled ? 128 + status.signal : status.code,
+                                 status.signaled ? status.signal : 0, output_bytes};
+  if (!status.success())
+    out.error = {Errc::Aborted, status.signaled ? "SIGNAL" : "EXIT_CODE", status.to_string()};
+  return out;
+}
+
+Task<model::Reported<Finished>> run(JobContext& context) {
+  const ExecSpec& spec = spec_of(context.job().spec);
+  zokio::process::Command command;
+  command.arguments = spec.argv;
+  command.environment = environment_of(context);
+  command.working_directory = spec.cwd.empty() ? "/" : spec.cwd;
+  Result<zokio::process::Child> spawned =
+      co_await zokio::blocking([&command] { return command.spawn(); });
+  if (!spawned) {
+    const std::string_view where = spawned.error().where;
+    co_return path_error(spawned.error(), "start",
+                         where == "chdir" ? command.working_directory : spec.argv[0]);
+  }
+  auto process = std::make_shared<Process>();
+  process->child = *std::move(spawned);
+  auto output = zokio::spawn(&read_output, process, &context, false);
+  auto error = zokio::spawn(&read_output, process, &context, true);
+
+  Result<void> ended = co_await process->child.exited();
+  const bool told = !ended && ended.error().code == Errc::Cancelled;
+  Shield shield;  // from here to the end nothing may be left half done
+  if (told) ended = co_await stop(*process, spec.grace.count() ? spec.grace : kGraceDefault);
+  // While it is a zombie its number still names its group: what it started and left goes now.
+  static_cast<void>(process->child.kill_group(SIGKILL));
+  Result<zokio::process::ExitStatus> status = process->child.reap();
+  co_await finish_reader(std::move(output));
+  co_await finish_reader(std::move(error));
+  if (told) co_return path_error(zokio::Error(Errc::Cancelled, "exec"), "run", spec.argv[0]);
+  if (!ended) co_return path_error(ended.error(), "wait for", spec.argv[0]);
+  if (!status) co_return path_error(status.error(), "wait for", spec.argv[0]);
+  co_return finished(*status, process->output_bytes.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+const KindInfo kExec = {.name = ExecSpec::kKind,
+                        .summary = "runs a command without a shell, and keeps its output",
+                        .allowed = allowed,
+                        .validate = validate,
+                        .authorize = authorize,
+                        .run = run};
+
+}  // namespace zokiod::kinds
