@@ -106,10 +106,6 @@ bool Op::request_cancel() noexcept {
   }
 }
 
-void Op::mark_blocking() noexcept {
-  state_.fetch_or(kBlocking, std::memory_order_acq_rel);
-}
-
 void Op::finish(int64_t result) noexcept {
   result_ = result;
   task::Header* task = task_;

@@ -128,8 +128,6 @@ class Op : private task::CancelCallback {
   [[nodiscard]] bool publish(bool blocking) noexcept;
   // True: the caller has to deliver the cancel.
   [[nodiscard]] bool request_cancel() noexcept;
-  // From now on it is the blocking pool's.
-  void mark_blocking() noexcept;
   // Result is final. Wakes the task unless a cancel message is on its way.
   void finish(int64_t result) noexcept;
   // The cancel message was read. Wakes the task if the result is final.

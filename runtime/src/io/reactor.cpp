@@ -134,14 +134,6 @@ void Reactor::complete(Op& op, int64_t result) noexcept {
   op.finish(result);
 }
 
-void Reactor::hand_to_blocking_pool(Op& op) noexcept {
-  table_.remove(op);
-  stats_.inflight.store(table_.size(), std::memory_order_relaxed);
-  op.evicting_ = false;
-  op.mark_blocking();
-  driver_->offload(op);
-}
-
 void Reactor::drain() noexcept {
   if (drained_) return;
   if (!evicted_) {

@@ -88,8 +88,6 @@ class Reactor final : Pinned {
   void complete(Op& op, int64_t result) noexcept;
   // True when the end of `op` was asked for, by its task or to move it. Thread: owner.
   static bool cancelling(const Op& op) noexcept;
-  // Gives `op` to the blocking pool: it turned out to be a file. Thread: owner.
-  void hand_to_blocking_pool(Op& op) noexcept;
   OpTable& table() noexcept { return table_; }
   ReactorCounters& counters() noexcept { return stats_; }
   int bell_fd() const noexcept { return bell_.get(); }

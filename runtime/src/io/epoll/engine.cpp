@@ -67,11 +67,7 @@ void EpollEngine::wait_for(Op& op) noexcept {
   const int error = errno;
   registration.waiting.remove(op);
   --waiting_;
-  // EPERM: a file or another object that epoll does not know, because it never makes one wait.
-  if (error == EPERM)
-    reactor_.hand_to_blocking_pool(op);
-  else
-    reactor_.complete(op, -error);
+  reactor_.complete(op, -error);
 }
 
 // Makes the kernel report what the waiting operations want. False with errno.
