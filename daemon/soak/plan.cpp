@@ -24,9 +24,11 @@ constexpr uint64_t kLeakMax = 64ull << 20;  // per second: a self-test must not 
 constexpr uint64_t kVariants = 16;
 constexpr zokio::Duration kJobTimeout = std::chrono::seconds(120);
 
-// A window of this length resolves a growth of 8 MiB and no less: what allocators and page reuse
-// move without anything leaking. Over a day the limit is 100 KiB an hour.
-constexpr double kRssGrowth = 8.0 * (1 << 20);
+// What allocators and page reuse move without anything leaking: a window of minutes cannot tell less
+// than 8 MiB from it, one of hours averages it over many resize cycles. A day: 100 KiB an hour.
+constexpr double kMinutesGrowth = 8.0 * (1 << 20);
+constexpr double kHoursGrowth = 2.0 * (1 << 20);
+constexpr double kHours = 3600;
 constexpr double kRssFloor = 100.0 * 1024 / 3600;
 // A connection or two may come and stay while it runs (a scraper, a watch).
 constexpr double kFdGrowth = 8;
@@ -81,7 +83,8 @@ std::vector<ResizeStep> schedule(const Plan& plan, const Situation& situation) {
 
 Limits limits_for(double window_s) {
   Limits limits;
-  limits.rss_bytes_per_second = std::max(kRssFloor, kRssGrowth / window_s);
+  const double growth = window_s <= kHours ? kMinutesGrowth : kHoursGrowth;
+  limits.rss_bytes_per_second = std::max(kRssFloor, growth / window_s);
   limits.unaccounted_bytes_per_second = limits.rss_bytes_per_second;
   limits.fds_per_second = kFdGrowth / window_s;
   limits.threads_per_second = kThreadGrowth / window_s;
