@@ -44,7 +44,7 @@ PY
 }
 
 start_daemon() {
-  mkdir -p "$work/run" "$work/state" "$work/data"
+  mkdir -p "$work/run" "$work/state" "$work/data" "$work/sums"
   # A copy of the sources, so that the jobs read a known tree and write only here.
   tar -C "$tree" --exclude=./build --exclude=./.git --exclude='*/node_modules' -cf - . | tar -C "$work/data" -xf -
   cat >"$work/zokiod.toml" <<TOML
@@ -52,7 +52,7 @@ workers = 2
 reactors = 1
 
 [policy]
-roots = ["$work/data"]
+roots = ["$work/data", "$work/sums"]
 
 [policy.exec]
 enabled = true
@@ -65,13 +65,13 @@ TOML
 
 submit_jobs() {
   note "real jobs"
-  checksum=$(zokioctl -o name submit file.checksum --path "$work/data" --manifest "$work/data/MANIFEST")
+  checksum=$(zokioctl -o name submit file.checksum "$work/data" "manifest_path=$work/sums/tree")
   echo "checksum of this tree: job $checksum"
   run zokioctl run exec -- /bin/sh -c 'echo "a command ran as process $$"'
   note "a synthetic load"
   load=()
   for seed in $(seq 12); do
-    load+=("$(zokioctl -o name submit synthetic.spawn --tasks 2000000 --seed "$seed")")
+    load+=("$(zokioctl -o name submit synthetic.spawn tasks=2000000 seed="$seed")")
   done
   echo "${#load[@]} jobs of 2,000,000 tasks each"
 }

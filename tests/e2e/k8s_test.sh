@@ -130,7 +130,7 @@ app_is_done() { podman logs "$pod-app" 2>&1 | grep -q 'the sidecar did the job';
 probe() { curl -fsS -o /dev/null "http://127.0.0.1:$port/$1"; }
 sidecar_ctl() { podman exec "$pod-zokiod" zokioctl "$@"; }
 restarted() { [[ $(podman inspect -f '{{.RestartCount}}' "$pod-zokiod") -ge 1 ]]; }
-count_succeeded() { sidecar_ctl -o json job list | grep -ci succeeded; }
+count_succeeded() { sidecar_ctl -o json job list | grep -c \"succeeded\"; }
 
 run_pod() {
   note "pod"
