@@ -14,8 +14,8 @@ namespace {
 
 // In the order of the help.
 constexpr AddCommand kCommands[] = {
-    add_submit, add_run,    add_job,    add_resize, add_stats,
-    add_status, add_health, add_drain,  add_reload, add_version,
+    add_submit, add_run,    add_job,   add_resize, add_stats,
+    add_status, add_health, add_drain, add_reload, add_version,
 #ifdef ZOKIOCTL_SOAK
     add_soak,
 #endif
@@ -76,7 +76,8 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::n
           name,
           [&value, name](const std::string& word) {
             const auto parsed = parse_duration(word);
-            if (!parsed) throw CLI::ValidationError(name, "\"" + word + "\": want 10s, 5m, 2h, ...");
+            if (!parsed)
+              throw CLI::ValidationError(name, "\"" + word + "\": want 10s, 5m, 2h, ...");
             value = *parsed;
           },
           text)

@@ -104,7 +104,8 @@ Failure explain_connection(const std::string& address) {
       out.hint = "ask for access to its directory, or name another socket with --address";
     } else {
       out.hint =
-          "systemctl status zokiod, or start one (zokiod --runtime-dir DIR) and name its socket with "
+          "systemctl status zokiod, or start one (zokiod --runtime-dir DIR) and name its socket "
+          "with "
           "--address unix://DIR/zokiod.sock or ZOKIO_ADDRESS";
     }
   } else if (error == EACCES || error == EPERM) {
@@ -115,8 +116,8 @@ Failure explain_connection(const std::string& address) {
   } else if (error != 0) {
     out.message += ": " + std::string(std::strerror(error)) + " (" + describe(status) + ")";
   } else {
-    out.message += ": it accepts and then ends the connection (" + describe(status) + "; " +
-                   who_am_i() + ")";
+    out.message +=
+        ": it accepts and then ends the connection (" + describe(status) + "; " + who_am_i() + ")";
     out.hint = "look at the log of zokiod: journalctl -u zokiod";
   }
   return out;

@@ -37,21 +37,20 @@ int exit_code_of(grpc::StatusCode code) {
 }
 
 std::string_view exit_code_help() {
-  return
-      "Exit codes:\n"
-      "  0    ok\n"
-      "  1    the job or the operation failed\n"
-      "  2    usage: wrong arguments, or a field that zokiod refuses\n"
-      "  3    not found\n"
-      "  4    conflict or precondition\n"
-      "  5    cannot reach zokiod, or it takes no work now\n"
-      "  6    denied\n"
-      "  7    timed out\n"
-      "  8    a limit was reached\n"
-      "  10   soak: FAIL\n"
-      "  11   soak: INCONCLUSIVE\n"
-      "  125  run: zokio failed, not the job (otherwise run exits with the job's code)\n"
-      "  130  interrupted\n";
+  return "Exit codes:\n"
+         "  0    ok\n"
+         "  1    the job or the operation failed\n"
+         "  2    usage: wrong arguments, or a field that zokiod refuses\n"
+         "  3    not found\n"
+         "  4    conflict or precondition\n"
+         "  5    cannot reach zokiod, or it takes no work now\n"
+         "  6    denied\n"
+         "  7    timed out\n"
+         "  8    a limit was reached\n"
+         "  10   soak: FAIL\n"
+         "  11   soak: INCONCLUSIVE\n"
+         "  125  run: zokio failed, not the job (otherwise run exits with the job's code)\n"
+         "  130  interrupted\n";
 }
 
 }  // namespace zokioctl

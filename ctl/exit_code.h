@@ -12,17 +12,17 @@ namespace zokioctl {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFailed = 1,         // the job or the operation failed
-  kExitUsage = 2,          // wrong arguments, or a field that the server refuses
+  kExitFailed = 1,  // the job or the operation failed
+  kExitUsage = 2,   // wrong arguments, or a field that the server refuses
   kExitNotFound = 3,
-  kExitConflict = 4,       // a precondition does not hold, or somebody was faster
-  kExitUnavailable = 5,    // cannot reach zokiod, or it takes no work now
+  kExitConflict = 4,     // a precondition does not hold, or somebody was faster
+  kExitUnavailable = 5,  // cannot reach zokiod, or it takes no work now
   kExitDenied = 6,
   kExitTimedOut = 7,
-  kExitExhausted = 8,      // a limit was reached
+  kExitExhausted = 8,  // a limit was reached
   kExitSoakFail = 10,
   kExitSoakInconclusive = 11,
-  kExitRunFailed = 125,    // `run`: zokio's own failure, not the job's
+  kExitRunFailed = 125,  // `run`: zokio's own failure, not the job's
   kExitInterrupted = 130,
 };
 

@@ -18,7 +18,8 @@ struct Hint {
 // Those that need no figures.
 constexpr Hint kHints[] = {
     {"QUEUE_FULL",
-     "wait until jobs have finished, or raise jobs.queue_limit in zokiod.toml and `zokioctl reload`"},
+     "wait until jobs have finished, or raise jobs.queue_limit in zokiod.toml and `zokioctl "
+     "reload`"},
     {"DRAINING", "submit again when zokiod has been restarted"},
     {"STOPPING", "try again when zokiod has been restarted"},
     {"RUNTIME_CHANGED", "run the command again: it reads the runtime as it is now"},
@@ -53,24 +54,23 @@ std::string resize_hint(const std::map<std::string, std::string>& metadata) {
 }
 
 std::string_view code_text(grpc::StatusCode code) {
-  static constexpr std::string_view kNames[] = {
-      "OK",
-      "CANCELLED",
-      "UNKNOWN",
-      "INVALID_ARGUMENT",
-      "DEADLINE_EXCEEDED",
-      "NOT_FOUND",
-      "ALREADY_EXISTS",
-      "PERMISSION_DENIED",
-      "RESOURCE_EXHAUSTED",
-      "FAILED_PRECONDITION",
-      "ABORTED",
-      "OUT_OF_RANGE",
-      "UNIMPLEMENTED",
-      "INTERNAL",
-      "UNAVAILABLE",
-      "DATA_LOSS",
-      "UNAUTHENTICATED"};
+  static constexpr std::string_view kNames[] = {"OK",
+                                                "CANCELLED",
+                                                "UNKNOWN",
+                                                "INVALID_ARGUMENT",
+                                                "DEADLINE_EXCEEDED",
+                                                "NOT_FOUND",
+                                                "ALREADY_EXISTS",
+                                                "PERMISSION_DENIED",
+                                                "RESOURCE_EXHAUSTED",
+                                                "FAILED_PRECONDITION",
+                                                "ABORTED",
+                                                "OUT_OF_RANGE",
+                                                "UNIMPLEMENTED",
+                                                "INTERNAL",
+                                                "UNAVAILABLE",
+                                                "DATA_LOSS",
+                                                "UNAUTHENTICATED"};
   const auto index = static_cast<size_t>(code);
   return index < std::size(kNames) ? kNames[index] : "UNKNOWN";
 }

@@ -36,6 +36,11 @@ void Interrupt::guard(grpc::ClientContext* call) {
   if (call_ && happened_.load()) call_->TryCancel();
 }
 
+bool Interrupt::wait(std::chrono::nanoseconds time) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, time, [this] { return happened(); });
+}
+
 void Interrupt::wait_for_signal() {
   const sigset_t signals = watched();
   // Ends with the object.
@@ -46,6 +51,7 @@ void Interrupt::wait_for_signal() {
     if (happened_.exchange(true)) _exit(130);
     std::scoped_lock lock(mutex_);
     if (call_) call_->TryCancel();
+    changed_.notify_all();
   }
 }
 

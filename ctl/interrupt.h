@@ -8,6 +8,8 @@
 #include <grpcpp/client_context.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -21,6 +23,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   bool happened() const { return happened_.load(); }
+  // Sleeps; true: there was a Ctrl-C, at once.
+  bool wait(std::chrono::nanoseconds time);
   // The call that a Ctrl-C ends; null: none.
   void guard(grpc::ClientContext* call);
 
@@ -30,6 +34,7 @@ class Interrupt {
   std::atomic<bool> happened_{false};
   std::atomic<bool> done_{false};
   std::mutex mutex_;
+  std::condition_variable changed_;
   grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
   std::thread thread_;
 };

@@ -135,13 +135,9 @@ std::vector<std::string> job_row(const v1::Job& job) {
   std::string run;
   if (job.has_start_time() && job.has_finish_time())
     run = format_duration(between(job.start_time(), job.finish_time()));
-  return {job.id(),
-          job.spec().kind(),
-          state_name(job.state()),
-          time_text(job.create_time()),
-          run,
-          cut(what(job.spec()), 40),
-          result_text(job)};
+  return {
+      job.id(), job.spec().kind(),         state_name(job.state()), time_text(job.create_time()),
+      run,      cut(what(job.spec()), 40), result_text(job)};
 }
 
 void print_job(std::ostream& out, const v1::Job& job) {

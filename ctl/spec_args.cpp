@@ -165,8 +165,9 @@ std::expected<void, Failure> read_work(v1::JobSpec& spec, const std::string& kin
   const auto* f = work_field(kind);
   if (!f) {
     if (!words.empty() || !rest.empty())
-      return refuse("kind \"" + kind + "\" is not known to this zokioctl, so it cannot be given fields",
-                    "zokioctl version shows the kinds of the server");
+      return refuse(
+          "kind \"" + kind + "\" is not known to this zokioctl, so it cannot be given fields",
+          "zokioctl version shows the kinds of the server");
     return {};
   }
   Message& work = *spec.GetReflection()->MutableMessage(&spec, f);
@@ -178,8 +179,7 @@ std::expected<void, Failure> read_work(v1::JobSpec& spec, const std::string& kin
     if (argv.empty()) return refuse("exec needs a command", "zokioctl submit exec -- ls -l /");
     return {};
   }
-  if (!rest.empty())
-    return refuse("-- and a command are for kind exec, not for " + kind);
+  if (!rest.empty()) return refuse("-- and a command are for kind exec, not for " + kind);
   return read_words(work, kind, words);
 }
 

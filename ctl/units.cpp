@@ -17,7 +17,8 @@ struct Number {
 
 std::optional<Number> split(std::string_view text) {
   size_t end = 0;
-  while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.'))
+  while (end < text.size() &&
+         (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.'))
     ++end;
   double value = 0;
   auto [at, error] = std::from_chars(text.data(), text.data() + end, value);
@@ -37,7 +38,8 @@ std::optional<uint64_t> parse_bytes(std::string_view text) {
   static constexpr std::string_view kUnits = "KMGT";
   double factor = 1;
   if (!unit.empty()) {
-    const auto index = kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(unit[0]))));
+    const auto index =
+        kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(unit[0]))));
     if (unit.size() != 1 || index == std::string_view::npos) return std::nullopt;
     factor = std::exp2(10.0 * static_cast<double>(index + 1));
   }
@@ -51,13 +53,13 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   auto number = split(text);
   if (!number) return std::nullopt;
   static constexpr std::array<std::pair<std::string_view, double>, 8> kUnits = {{{"", 1e9},
-                                                                                {"ns", 1},
-                                                                                {"us", 1e3},
-                                                                                {"ms", 1e6},
-                                                                                {"s", 1e9},
-                                                                                {"m", 60e9},
-                                                                                {"h", 3600e9},
-                                                                                {"d", 86400e9}}};
+                                                                                 {"ns", 1},
+                                                                                 {"us", 1e3},
+                                                                                 {"ms", 1e6},
+                                                                                 {"s", 1e9},
+                                                                                 {"m", 60e9},
+                                                                                 {"h", 3600e9},
+                                                                                 {"d", 86400e9}}};
   for (auto [unit, factor] : kUnits) {
     if (unit != number->unit) continue;
     const double ns = number->value * factor;
@@ -101,6 +103,5 @@ std::string format_duration(std::chrono::nanoseconds value) {
                   static_cast<int>(std::fmod(ns / 60e9, 60)));
   return text;
 }
-
 
 }  // namespace zokioctl

@@ -37,6 +37,7 @@ void add_status(CLI::App& app, Context& context, Action& action);
 void add_drain(CLI::App& app, Context& context, Action& action);
 void add_reload(CLI::App& app, Context& context, Action& action);
 void add_health(CLI::App& app, Context& context, Action& action);
+void add_soak(CLI::App& app, Context& context, Action& action);
 void add_version(CLI::App& app, Context& context, Action& action);
 
 // Parts of `job`, one file each.
