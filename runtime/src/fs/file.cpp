@@ -77,6 +77,7 @@ Task<Result<File>> File::open_beneath(int directory, std::string path, OpenOptio
 }
 
 Task<IoResult> File::read_at(mem::Buffer buffer, uint64_t offset) {
+  if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "read");
   if (!valid_offset(offset)) co_return bad_offset(std::move(buffer), "read");
   io::ReadOp op(fd(), std::move(buffer), static_cast<int64_t>(offset));
   co_await op;
@@ -111,6 +112,7 @@ Task<IoResult> File::write_all_at(mem::Buffer buffer, uint64_t offset) {
 
 Task<IoResult> File::read_full_at(mem::Buffer buffer, uint64_t offset) {
   const std::size_t capacity = buffer.capacity();
+  if (capacity == 0) co_return io::no_room(std::move(buffer), "read");
   std::size_t done = 0;
   do {
     if (!valid_offset(offset + done)) co_return bad_offset(std::move(buffer), "read");

@@ -26,7 +26,8 @@ IoSnapshot Driver::snapshot() const {
   out.reactors_desired = static_cast<uint32_t>(std::popcount(active()));
   out.file_ops_blocking = file_ops_blocking_.read();
   for (unsigned kind = 0; kind < kOpKinds; ++kind) {
-    out.ops.push_back({.op = op_name(static_cast<OpKind>(kind)), .backend = out.backend, .duration_ns = {}});
+    out.ops.push_back(
+        {.op = op_name(static_cast<OpKind>(kind)), .backend = out.backend, .duration_ns = {}});
     add(out.ops.back(), blocking_.ops[kind]);
   }
 

@@ -59,10 +59,7 @@ bool Op::await_suspend(std::coroutine_handle<> h) noexcept {
   start_ns_ = env::now_ns();
   // Registered before it is published: the callback may run from here on, on any thread.
   if (traits_.cancellable) link(task_->scope);
-  if (!publish(driver_->blocks(*this))) {
-    result_ = -ECANCELED;
-    return false;
-  }
+  if (!publish(driver_->blocks(*this))) return false;
   // The frame may be gone from here on.
   driver_->submit(*this);
   return true;

@@ -24,6 +24,7 @@
 // attempt() for epoll, where attempt() of a file operation runs on the blocking pool.
 
 #include <atomic>
+#include <cerrno>
 #include <coroutine>
 #include <cstdint>
 
@@ -81,7 +82,7 @@ class Op : private task::CancelCallback {
   bool await_suspend(std::coroutine_handle<> h) noexcept;
   void await_resume() noexcept { unlink(); }
 
-  // After the await: >= 0, or -errno; -ECANCELED when it was cancelled.
+  // After the await: >= 0, or -errno; -ECANCELED when it was cancelled or never ran.
   int64_t result() const noexcept { return result_; }
 
   // The io_uring form. `entry` is zeroed; user_data is set by the engine. Thread: owner.
@@ -163,11 +164,11 @@ class Op : private task::CancelCallback {
   Job job_;
 
   // The holder's.
-  int64_t result_ = 0;
-  uint32_t slot_ = kNoOpSlot;  // in the reactor's OpTable
-  bool in_room_ = false;       // guarded by the driver's mutex
-  bool cancel_seen_ = false;   // the cancel message arrived
-  bool evicting_ = false;      // cancelled inside, to be issued elsewhere
+  int64_t result_ = -ECANCELED;  // what it is until it has run
+  uint32_t slot_ = kNoOpSlot;    // in the reactor's OpTable
+  bool in_room_ = false;         // guarded by the driver's mutex
+  bool cancel_seen_ = false;     // the cancel message arrived
+  bool evicting_ = false;        // cancelled inside, to be issued elsewhere
 
  public:
   // The engine's, while it has the operation.

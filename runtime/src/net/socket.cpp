@@ -3,6 +3,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -17,6 +18,13 @@ Result<os::Fd> make_tcp_socket(int family) {
 void set_no_delay(int fd) noexcept {
   const int on = 1;
   static_cast<void>(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+}
+
+Result<void> close_socket(os::Fd fd) noexcept {
+  if (!fd) return fail(Errc::FailedPrecondition, "close", Detail::Closed);
+  // The number is free also after an error.
+  if (::close(fd.release()) != 0) return fail_errno(errno, "close");
+  return {};
 }
 
 Result<Address> local_address_of(int fd) {

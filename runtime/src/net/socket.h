@@ -13,6 +13,8 @@ namespace zokio::net {
 Result<os::Fd> make_tcp_socket(int family);
 // Small messages go out at once. A failure does no harm and is ignored.
 void set_no_delay(int fd) noexcept;
+// Closing a socket does not wait (no SO_LINGER here), so it needs no operation.
+Result<void> close_socket(os::Fd fd) noexcept;
 Result<Address> local_address_of(int fd);
 Result<Address> peer_address_of(int fd);
 

@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "io/ops/accept.h"
-#include "io/ops/close.h"
 #include "net/socket.h"
 
 namespace zokio::net {
@@ -37,11 +36,7 @@ Result<Address> TcpListener::local_address() const {
 }
 
 Task<Result<void>> TcpListener::close() {
-  if (!fd_) co_return fail(Errc::FailedPrecondition, "close", Detail::Closed);
-  io::CloseOp op(std::move(fd_));
-  co_await op;
-  if (op.result() < 0) co_return fail(io::error_of(op));
-  co_return Result<void>();
+  co_return close_socket(std::move(fd_));
 }
 
 }  // namespace zokio::net

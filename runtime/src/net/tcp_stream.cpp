@@ -3,7 +3,6 @@
 
 #include <cerrno>
 
-#include "io/ops/close.h"
 #include "io/ops/connect.h"
 #include "io/ops/recv.h"
 #include "io/ops/send.h"
@@ -21,6 +20,7 @@ Task<Result<TcpStream>> TcpStream::connect(Address address) {
 }
 
 Task<IoResult> TcpStream::read(mem::Buffer buffer) {
+  if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "recv");
   io::RecvOp op(fd(), std::move(buffer));
   co_await op;
   co_return op.take();
@@ -82,11 +82,7 @@ Result<void> TcpStream::shutdown() noexcept {
 }
 
 Task<Result<void>> TcpStream::close() {
-  if (!fd_) co_return fail(Errc::FailedPrecondition, "close", Detail::Closed);
-  io::CloseOp op(std::move(fd_));
-  co_await op;
-  if (op.result() < 0) co_return fail(io::error_of(op));
-  co_return Result<void>();
+  co_return close_socket(std::move(fd_));
 }
 
 Result<Address> TcpStream::local_address() const {

@@ -80,6 +80,11 @@ Result<std::unique_ptr<Ring>> Ring::open(RingOptions options) {
   ring->open_ = true;
   // A child of fork() must not write into the rings of its parent. Best effort.
   io_uring_ring_dontfork(&ring->ring_);
+  // The kernel's threads for operations that block, per ring: disk, and the rest. The default grows
+  // with the machine, and they count against the pids limit of a container. By feel: enough to keep
+  // a disk busy. Kernels before 5.15 refuse, and keep their default.
+  unsigned workers[2] = {8, 8};
+  io_uring_register_iowq_max_workers(&ring->ring_, workers);
   return ring;
 }
 

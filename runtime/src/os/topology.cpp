@@ -13,8 +13,6 @@
 namespace zokio::os {
 namespace {
 
-constexpr double kNoQuota = 1e9;
-
 unsigned affinity_cpus() {
   // The mask of a machine with more processors than cpu_set_t has bits needs a larger set.
   for (std::size_t cpus = CPU_SETSIZE; cpus <= (std::size_t{1} << 20); cpus *= 4) {
@@ -35,10 +33,10 @@ double quota_v2(const std::string& directory) {
   std::ifstream file(directory + "/cpu.max");
   std::string max;
   double period = 0;
-  if (!(file >> max >> period) || max == "max" || period <= 0) return kNoQuota;
+  if (!(file >> max >> period) || max == "max" || period <= 0) return kNoCpuQuota;
   std::istringstream number(max);
   double quota = 0;
-  return (number >> quota) && quota > 0 ? quota / period : kNoQuota;
+  return (number >> quota) && quota > 0 ? quota / period : kNoCpuQuota;
 }
 
 double quota_v1(const std::string& directory) {
@@ -47,7 +45,7 @@ double quota_v1(const std::string& directory) {
   double quota = 0;
   double period = 0;
   if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) {
-    return kNoQuota;
+    return kNoCpuQuota;
   }
   return quota / period;
 }
@@ -64,31 +62,35 @@ double least_quota(const std::string& mount, std::string path, Read read) {
   return least;
 }
 
-double cgroup_quota() {
-  double least = kNoQuota;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
+}  // namespace
+
+double cgroup_cpu_quota(const std::string& groups, const std::string& mount) {
+  double least = kNoCpuQuota;
+  std::istringstream lines(groups);
+  for (std::string line; std::getline(lines, line);) {
+    // "4:cpu,cpuacct:/path", and "0::/path" for version 2.
     const auto first = line.find(':');
-    const auto second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
+    const auto second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string path = line.substr(second + 1);
     if (controllers == ",,") {
-      least = std::min(least, least_quota("/sys/fs/cgroup", path, quota_v2));
-      least = std::min(least, least_quota("/sys/fs/cgroup/unified", path, quota_v2));
+      least = std::min(least, least_quota(mount, path, quota_v2));
+      least = std::min(least, least_quota(mount + "/unified", path, quota_v2));
     } else if (controllers.find(",cpu,") != std::string::npos) {
-      least = std::min(least, least_quota("/sys/fs/cgroup/cpu", path, quota_v1));
-      least = std::min(least, least_quota("/sys/fs/cgroup/cpu,cpuacct", path, quota_v1));
+      least = std::min(least, least_quota(mount + "/cpu", path, quota_v1));
+      least = std::min(least, least_quota(mount + "/cpu,cpuacct", path, quota_v1));
     }
   }
   return least;
 }
 
-}  // namespace
-
 unsigned usable_cpus() {
   const unsigned by_affinity = affinity_cpus();
-  const double quota = cgroup_quota();
+  std::ifstream file("/proc/self/cgroup");
+  std::ostringstream groups;
+  groups << file.rdbuf();
+  const double quota = cgroup_cpu_quota(groups.str());
   if (quota >= by_affinity) return by_affinity;
   // Rounded up: with a quota of 1.5 two threads use it better than one.
   const auto by_quota =

@@ -15,6 +15,7 @@
 namespace zokio::process {
 
 Task<IoResult> PipeReader::read(mem::Buffer buffer) {
+  if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "read");
   io::ReadOp op(fd(), std::move(buffer), io::kNoOffset);
   co_await op;
   co_return op.take();

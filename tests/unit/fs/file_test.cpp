@@ -103,6 +103,8 @@ Task<void> ends(std::string path) {
   IoResult behind = co_await file->read_at(*mem::lease(64), 5000);
   CO_ASSERT_OK(behind.n);
   EXPECT_EQ(*behind.n, 0u);
+  IoResult nowhere = co_await file->read_at(mem::Buffer(), 0);
+  EXPECT_EQ(nowhere.n.error().code, Errc::InvalidArgument);
   IoResult beyond = co_await file->read_at(*mem::lease(64), UINT64_MAX);
   EXPECT_EQ(beyond.n.error().code, Errc::InvalidArgument);
   EXPECT_EQ(beyond.buffer.capacity(), 64u);

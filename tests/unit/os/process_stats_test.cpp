@@ -8,9 +8,12 @@
 #include <time.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "os/topology.h"
+#include "temp_dir.h"
 #include "zokio/base/clock.h"
 #include "zokio/os/fd.h"
 
@@ -61,6 +64,32 @@ TEST(Topology, AffinityBoundsTheProcessors) {
     pinned = usable_cpus();
   }).join();
   EXPECT_EQ(pinned, 1u);
+}
+
+void put(const std::filesystem::path& file, const char* text) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << text;
+}
+
+TEST(Topology, TheLeastQuotaOfTheGroupAndItsAncestors) {
+  const test::TempDir root;
+  const std::filesystem::path mount = root.path();
+  EXPECT_EQ(cgroup_cpu_quota("0::/a/b\n4:cpu,cpuacct:/x\n", mount), kNoCpuQuota);
+  put(mount / "a/b/cpu.max", "max 100000\n");
+  EXPECT_EQ(cgroup_cpu_quota("0::/a/b\n", mount), kNoCpuQuota);
+  put(mount / "a/cpu.max", "150000 100000\n");
+  EXPECT_EQ(cgroup_cpu_quota("0::/a/b\n", mount), 1.5);
+  EXPECT_EQ(cgroup_cpu_quota("0::/\n", mount), kNoCpuQuota);
+  // Version 1, and both at once as on hybrid hosts.
+  put(mount / "cpu/x/cpu.cfs_quota_us", "-1\n");
+  put(mount / "cpu/x/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cgroup_cpu_quota("4:cpu,cpuacct:/x\n", mount), kNoCpuQuota);
+  put(mount / "cpu/x/cpu.cfs_quota_us", "50000\n");
+  EXPECT_EQ(cgroup_cpu_quota("4:cpu,cpuacct:/x\n", mount), 0.5);
+  EXPECT_EQ(cgroup_cpu_quota("4:cpuset:/x\n", mount), kNoCpuQuota);
+  EXPECT_EQ(cgroup_cpu_quota("0::/a/b\n2:cpu:/x\n", mount), 0.5);
+  put(mount / "a/cpu.max", "nonsense\n");
+  EXPECT_EQ(cgroup_cpu_quota("0::/a/b\nrubbish\n", mount), kNoCpuQuota);
 }
 
 TEST(Fd, ClosesOnceAndMoves) {

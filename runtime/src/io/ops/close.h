@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Close a descriptor. Not cancellable: the descriptor is the operation's from here on.
+// Close a descriptor. Not cancellable: the descriptor is the operation's from here on, and if the
+// runtime is stopping and refuses it, its destructor closes.
 
 #include <linux/io_uring.h>
 #include <unistd.h>
@@ -15,16 +16,20 @@ class CloseOp final : public Op {
  public:
   explicit CloseOp(os::Fd fd) noexcept
       : Op({.kind = OpKind::Close, .opcode = IORING_OP_CLOSE, .cancellable = false}),
-        fd_(fd.release()) {}
+        fd_(std::move(fd)) {}
+  ~CloseOp() override {
+    // After any other result the number is free, and perhaps somebody else's.
+    if (result() != -ECANCELED) static_cast<void>(fd_.release());
+  }
 
   void encode(io_uring_sqe& entry) noexcept override {
     entry.opcode = IORING_OP_CLOSE;
-    entry.fd = fd_;
+    entry.fd = fd_.get();
   }
-  int64_t attempt() noexcept override { return outcome_of(close(fd_)); }
+  int64_t attempt() noexcept override { return outcome_of(close(fd_.get())); }
 
  private:
-  int fd_;
+  os::Fd fd_;
 };
 
 }  // namespace zokio::io

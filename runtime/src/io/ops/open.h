@@ -32,7 +32,12 @@ class OpenOp final : public Op {
     entry.off = reinterpret_cast<uintptr_t>(&how_);
   }
   int64_t attempt() noexcept override {
-    return outcome_of(syscall(SYS_openat2, directory_, path_.c_str(), &how_, sizeof how_));
+    // EAGAIN: a rename elsewhere kept the kernel from proving that the path stays beneath.
+    int64_t result = -EAGAIN;
+    for (int tries = 0; result == -EAGAIN && tries < 32; ++tries) {
+      result = outcome_of(syscall(SYS_openat2, directory_, path_.c_str(), &how_, sizeof how_));
+    }
+    return result;
   }
 
  private:

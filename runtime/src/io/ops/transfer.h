@@ -22,10 +22,14 @@ inline int64_t outcome_of(int64_t rc) noexcept {
   return rc < 0 ? -errno : rc;
 }
 
+// A read into nothing would look like the end of the stream.
+inline IoResult no_room(mem::Buffer buffer, const char* where) noexcept {
+  return {.n = fail(Errc::InvalidArgument, where), .buffer = std::move(buffer)};
+}
+
 // After the await. The error of a negative result.
 inline Error error_of(const Op& op) noexcept {
-  Error error = Error::from_errno(static_cast<int>(-op.result()), op_name(op.kind()));
-  return error;
+  return Error::from_errno(static_cast<int>(-op.result()), op_name(op.kind()));
 }
 
 class TransferOp : public Op {
