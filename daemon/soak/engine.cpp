@@ -243,7 +243,7 @@ model::Reported<std::string> Engine::report(std::string_view run_id, Format form
 void Engine::shutdown(std::string reason) {
   const std::lock_guard starting(impl_->start_mutex);
   if (const auto run = impl_->current()) {
-    run->stop(std::move(reason));
+    run->stop(std::move(reason), true);
     run->join();
   }
 }

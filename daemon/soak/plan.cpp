@@ -24,8 +24,9 @@ constexpr uint64_t kLeakMax = 64ull << 20;  // per second: a self-test must not 
 constexpr uint64_t kVariants = 16;
 constexpr zokio::Duration kJobTimeout = std::chrono::seconds(120);
 
-// What allocators and page reuse move without anything leaking: a window of minutes cannot tell less
-// than 8 MiB from it, one of hours averages it over many resize cycles. A day: 100 KiB an hour.
+// What allocators and page reuse move without anything leaking: a window of minutes cannot tell
+// less than 8 MiB from it, one of hours averages it over many resize cycles. A day: 100 KiB an
+// hour.
 constexpr double kMinutesGrowth = 8.0 * (1 << 20);
 constexpr double kHoursGrowth = 2.0 * (1 << 20);
 constexpr double kHours = 3600;
@@ -142,6 +143,18 @@ bool parse_inject(std::string_view text, Inject& inject) {
   if (number == 0 || number > kLeakMax / unit) return false;
   inject.leak_bytes_per_second = number * unit;
   return true;
+}
+
+std::vector<std::string> inject_names(const Inject& inject) {
+  std::vector<std::string> names;
+  const uint64_t leak = inject.leak_bytes_per_second;
+  if (leak != 0) {
+    names.push_back(
+        "leak=" + (leak % 1024 == 0 ? std::to_string(leak / 1024) + "Ki" : std::to_string(leak)) +
+        "/s");
+  }
+  if (inject.drop_job) names.push_back("drop-job");
+  return names;
 }
 
 model::Reported<Plan> make_plan(const StartRequest& request, const Situation& situation) {

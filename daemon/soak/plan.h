@@ -98,6 +98,9 @@ model::Reported<Plan> make_plan(const StartRequest& request, const Situation& si
 // "leak=256Ki/s" or "drop-job" into `inject`; false when it is neither.
 bool parse_inject(std::string_view text, Inject& inject);
 
+// The faults of `inject` in the spelling that parse_inject takes.
+std::vector<std::string> inject_names(const Inject& inject);
+
 // The n-th job of a plan: kinds by weight, each spec one of a few variants, so that equal specs
 // come again and must give equal checksums.
 model::JobSpec job_at(const Plan& plan, uint64_t n);

@@ -71,8 +71,9 @@ void Run::start() {
   conductor_ = std::thread([this] { conduct(); });
 }
 
-void Run::stop(std::string reason) {
+void Run::stop(std::string reason, bool hurry) {
   const std::lock_guard lock(mutex_);
+  if (hurry) hurry_.store(true);
   if (ending_.load()) return;
   record_.stopped_early = true;
   record_.stop_reason = std::move(reason);
@@ -208,13 +209,17 @@ void Run::settle() {
   const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(10)); };
   while ((sends_.load() > 0 || ledger_.outstanding_count() > 0) &&
          zokio::Instant::now() < deadline) {
-    if (options_.jobs->stats().state != jobs::EngineState::Serving) break;
-    if (sends_.load() == 0 && all_unknown()) break;
+    if (engine_leaves() || (sends_.load() == 0 && all_unknown())) break;
     pause();
   }
   reconcile();
   follow_ends_.store(true);
   while (tasks_.load() > 0 && zokio::Instant::now() < deadline + std::chrono::seconds(10)) pause();
+}
+
+// A daemon that drains keeps what has not ended for its next start: under way is not lost then.
+bool Run::engine_leaves() const {
+  return hurry_.load() || options_.jobs->drain_status().state != jobs::EngineState::Serving;
 }
 
 // What the engine does not know will not end; a few are looked up, many are waited for.
@@ -232,7 +237,7 @@ void Run::reconcile() {
       ledger_.lost(id, "acknowledged, but the engine does not know it");
     } else if (is_terminal(job->state)) {
       if (ledger_.ended(id, job->state, zokio::Instant::now().ns)) account(*job);
-    } else {
+    } else if (!engine_leaves()) {
       ledger_.lost(id, "acknowledged, but still " + std::string(to_string(job->state)));
     }
   }

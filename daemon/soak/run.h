@@ -41,7 +41,8 @@ class Run : public std::enable_shared_from_this<Run> {
   ~Run();
 
   void start();
-  void stop(std::string reason);
+  // `hurry`: the daemon is going; jobs under way are not waited for, and not held against it.
+  void stop(std::string reason, bool hurry = false);
   void join();
 
   bool running() const { return !done_.load(); }
@@ -59,6 +60,7 @@ class Run : public std::enable_shared_from_this<Run> {
   void leak(double seconds);
   void judge_and_write();
   void settle();
+  bool engine_leaves() const;
   bool all_unknown() const;
   void reconcile();
   // Load.
@@ -94,6 +96,7 @@ class Run : public std::enable_shared_from_this<Run> {
 
   Ledger ledger_;
   std::atomic<bool> ending_{false};  // no more load, no more resizes
+  std::atomic<bool> hurry_{false};
   std::atomic<bool> follow_ends_{false};
   std::atomic<bool> done_{false};
   std::atomic<int> tasks_{0};                  // send and follow tasks alive
