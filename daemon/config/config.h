@@ -81,6 +81,11 @@ struct LogConfig {
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
+struct SoakConfig {
+  bool allow_faults = false;
+  friend bool operator==(const SoakConfig&, const SoakConfig&) = default;
+};
+
 struct Config {
   uint32_t workers = 0;
   uint32_t reactors = 0;
@@ -92,11 +97,13 @@ struct Config {
   HttpConfig http;
   JobsConfig jobs;
   PolicyConfig policy;
+  SoakConfig soak;
   LogConfig log;
   friend bool operator==(const Config&, const Config&) = default;
 
   std::string socket_path() const { return rpc.runtime_dir + "/zokiod.sock"; }
   std::string scratch_dir() const { return state_dir + "/scratch"; }
+  std::string soak_dir() const { return state_dir + "/soak"; }
 };
 
 // Whether a reload applies a change, or the daemon has to be started again for it.

@@ -102,6 +102,10 @@ const std::array kFields = {
           "Groups whose members may call over the socket, by number.",
           ZOKIOD_REF(policy.allowed_gids)},
 
+    Field{"soak.allow_faults", Takes::Restart, "",
+          "Whether a soak may break things on purpose, to show that it is noticed.",
+          ZOKIOD_REF(soak.allow_faults)},
+
     Field{"log.level", Takes::Live, "", "Least severe message that is written.",
           ZOKIOD_REF(log.level), 0, 0, kLevels},
 };

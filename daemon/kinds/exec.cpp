@@ -14,6 +14,7 @@
 
 #include "kinds/buffers.h"
 #include "kinds/catalog.h"
+#include "kinds/children.h"
 #include "kinds/paths.h"
 #include "kinds/shield.h"
 #include "model/limits.h"
@@ -37,6 +38,15 @@ constexpr zokio::Duration kGraceMax = std::chrono::minutes(10);
 // and kept the pipe open is not waited for longer.
 constexpr zokio::Duration kOutputGrace = std::chrono::seconds(1);
 constexpr size_t kReadBytes = 16 * 1024;
+
+}  // namespace
+
+ChildTable& ChildTable::of_process() {
+  static ChildTable table;
+  return table;
+}
+
+namespace {
 
 const ExecSpec& spec_of(const model::JobSpec& spec) {
   return std::get<ExecSpec>(spec.work);
@@ -156,8 +166,9 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   command.arguments = spec.argv;
   command.environment = environment_of(context);
   command.working_directory = spec.cwd.empty() ? "/" : spec.cwd;
-  Result<zokio::process::Child> spawned =
-      co_await zokio::blocking([&command] { return command.spawn(); });
+  Result<zokio::process::Child> spawned = co_await zokio::blocking([&command] {
+    return ChildTable::of_process().start([&command] { return command.spawn(); });
+  });
   if (!spawned) {
     const std::string_view where = spawned.error().where;
     co_return path_error(spawned.error(), "start",
@@ -175,6 +186,7 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   // While it is a zombie its number still names its group: what it started and left goes now.
   static_cast<void>(process->child.kill_group(SIGKILL));
   Result<zokio::process::ExitStatus> status = process->child.reap();
+  ChildTable::of_process().forget(process->child.pid());
   co_await finish_reader(std::move(output));
   co_await finish_reader(std::move(error));
   if (told) co_return path_error(zokio::Error(Errc::Cancelled, "exec"), "run", spec.argv[0]);

@@ -60,6 +60,8 @@ allowed_gids = [100]
 [policy.exec]
 enabled = true
 env = ["PATH"]
+[soak]
+allow_faults = true
 [log]
 level = "debug"
 )",
@@ -76,6 +78,7 @@ level = "debug"
   want.http = {"[::1]:1234"};
   want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};
   want.policy = {true, {"PATH"}, {"/data", "/srv/x"}, {1000, 1001}, {100}};
+  want.soak = {true};
   want.log = {"debug"};
   EXPECT_EQ(*config, want);
   // None of the rows was left at its default, so a row that is not read would show.
