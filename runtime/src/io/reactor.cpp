@@ -37,6 +37,7 @@ unsigned Reactor::pass(Instant deadline) noexcept {
   const bool may_sleep = completed_ == 0 && !drained_;
   const bool asleep = begin_sleep() && may_sleep;
   engine_->pass(asleep ? deadline : kNoWait);
+  // The turn returns now, so what rang meanwhile (a completion that made a task ready) is heard.
   end_sleep();
   return completed_;
 }
@@ -51,13 +52,10 @@ bool Reactor::begin_sleep() noexcept {
   return false;
 }
 
+// A ring since begin_sleep has ended the sleep, and is consumed here; what it announced is read by
+// the next pass, which comes before the next sleep. One that is not seen yet stays for that pass.
 void Reactor::end_sleep() noexcept {
-  uint32_t expected = kSleeping;
-  // A ring during the sleep has ended it, and is consumed here; what it announced is read by the
-  // next pass, which comes before the next sleep.
-  if (!bell_state_.compare_exchange_strong(expected, kAwake) && expected == kRung) {
-    bell_state_.exchange(kAwake);
-  }
+  if (bell_state_.load(std::memory_order_relaxed) != kAwake) bell_state_.exchange(kAwake);
 }
 
 void Reactor::wake() noexcept {

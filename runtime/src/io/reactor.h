@@ -88,6 +88,9 @@ class Reactor final : Pinned {
   void complete(Op& op, int64_t result) noexcept;
   // True when the end of `op` was asked for, by its task or to move it. Thread: owner.
   static bool cancelling(const Op& op) noexcept;
+  // The sleep is over: from here on wake() needs no system call. Called before completions are
+  // delivered, because they wake tasks and so this very thread. Thread: owner.
+  void end_sleep() noexcept;
   OpTable& table() noexcept { return table_; }
   ReactorCounters& counters() noexcept { return stats_; }
   int bell_fd() const noexcept { return bell_.get(); }
@@ -98,7 +101,6 @@ class Reactor final : Pinned {
 
   unsigned pass(Instant deadline) noexcept;
   bool begin_sleep() noexcept;
-  void end_sleep() noexcept;
   void read_inbox() noexcept;
   void on_cancel_message(Op& op) noexcept;
   void drain() noexcept;

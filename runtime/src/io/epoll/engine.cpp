@@ -119,6 +119,7 @@ void EpollEngine::pass(Instant deadline) noexcept {
     }
   }
   ZOKIO_CHECK(n >= 0 || errno == EINTR, "epoll_wait failed");
+  reactor_.end_sleep();
   for (int i = 0; i < n; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kBell) {

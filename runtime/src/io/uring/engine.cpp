@@ -154,6 +154,7 @@ void UringEngine::pass(Instant deadline) noexcept {
   // A bell that is not armed cannot end a sleep; neither can what could not be submitted.
   const bool wait = deadline != kNoWait && bell_armed_ && cancels_.empty() && !ring_->has_work();
   enter(wait, deadline);
+  reactor_.end_sleep();
   fetch();
 }
 
