@@ -133,7 +133,8 @@ void Pool::give_large(void* object, std::size_t bytes) noexcept {
 
 bool Pool::make_room(Refusal refusal, uint64_t bytes) noexcept {
   // Only when that can help: emptying caches costs every thread, and a program that lives at its
-  // limit comes here with each request.
+  // limit comes here with each request. While the pool shrinks, caches keep nothing anyway.
+  if (shrinking()) return false;
   const bool all = refusal != Refusal::PoolLimit;
   uint64_t cached = 0;
   for (unsigned i = 0; i < kPools; ++i) {

@@ -222,10 +222,15 @@ void set_current_cache(ThreadCache* cache) noexcept {
   this_thread_cache = cache;
 }
 void park_thread_cache(ThreadCache* cache) noexcept {
-  if (cache != nullptr) cache->park();
+  if (cache == nullptr) return;
+  cache->parked_current = this_thread_cache == cache;
+  if (cache->parked_current) this_thread_cache = nullptr;
+  cache->park();
 }
 void unpark_thread_cache(ThreadCache* cache) noexcept {
-  if (cache != nullptr) cache->unpark();
+  if (cache == nullptr) return;
+  cache->unpark();
+  if (cache->parked_current) this_thread_cache = cache;
 }
 void drain_thread_cache(ThreadCache* cache) noexcept {
   if (cache != nullptr) cache->drain();

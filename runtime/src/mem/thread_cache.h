@@ -59,6 +59,9 @@ class ThreadCache : Pinned {
     return magazines_[pool_index][cls];
   }
 
+  // Whether park took it from its thread, for unpark. The owner's.
+  bool parked_current = false;
+
   // Guarded by the registry's lock (thread_cache.cpp).
   ThreadCache* next = nullptr;
   ThreadCache* previous = nullptr;

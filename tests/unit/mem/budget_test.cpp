@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mem/budget.h"
 
-#include <gtest/gtest.h>
-
-#include <barrier>
 #include <thread>
 #include <vector>
+
+#include "pools_fixture.h"
 
 namespace zokio::mem {
 namespace {
@@ -31,27 +30,27 @@ TEST(BudgetTest, AddsUpToTheLimitAndNotBeyond) {
 TEST(BudgetTest, LoweredLimitAndConcurrentAddNeverMissEachOther) {
   constexpr int kRounds = 20'000;
   Budget budget;
-  std::barrier sync(2);
+  Meeting sync;
   int missed = 0;
   bool added = false;
   std::thread adder([&] {
     for (int i = 0; i < kRounds; ++i) {
-      sync.arrive_and_wait();
+      sync.wait();
       added = budget.add(10);
-      sync.arrive_and_wait();
-      sync.arrive_and_wait();
+      sync.wait();
+      sync.wait();
     }
   });
   for (int i = 0; i < kRounds; ++i) {
     budget.set_limit(0);
-    sync.arrive_and_wait();
-    for (int spin = i % 64; spin > 0; --spin) asm volatile("");
+    sync.wait();
+    spin(i % 64);
     budget.set_limit(5);
     const bool seen = budget.over();
-    sync.arrive_and_wait();
+    sync.wait();
     if (added && !seen) ++missed;
     budget.subtract(budget.held());
-    sync.arrive_and_wait();
+    sync.wait();
   }
   adder.join();
   EXPECT_EQ(missed, 0);

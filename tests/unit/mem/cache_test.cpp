@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Thread caches: parking, draining, ending, and what they do to the counts.
 
+#include <array>
 #include <latch>
-#include <utility>
+#include <stop_token>
 
 #include "pools_fixture.h"
 
@@ -69,9 +70,8 @@ TEST_F(CacheTest, ReleaseDrainsAndCountersGoOn) {
 }
 
 TEST_F(CacheTest, CountersNeverGoBackWhileCachesComeAndGo) {
-  std::atomic<bool> stop{false};
-  std::thread churner([&] {
-    while (!stop) {
+  const std::jthread churner([](std::stop_token stop) {
+    while (!stop.stop_requested()) {
       const ScopedCache cache;
       fill_cache();
     }
@@ -86,8 +86,6 @@ TEST_F(CacheTest, CountersNeverGoBackWhileCachesComeAndGo) {
     ASSERT_GE(now.refill_bytes, last.refill_bytes);
     last = now;
   }
-  stop = true;
-  churner.join();
 }
 
 TEST_F(CacheTest, AParkedCacheIsEmptiedByOthers) {
@@ -138,38 +136,85 @@ TEST_F(CacheTest, ARunningCacheFollowsAtItsNextFree) {
   worker.join();
 }
 
-// An owner that parks and wakes all the time while another thread empties what it finds parked.
-TEST_F(CacheTest, ParkingAndEmptyingNeverShareACache) {
-  std::atomic<bool> stop{false};
+// A trim that runs while the owner goes to sleep: one of the two empties the cache.
+TEST_F(CacheTest, TrimAndParkNeverMissEachOther) {
+  constexpr int kRounds = 10'000;
+  Meeting sync;
+  int missed = 0;
   std::thread owner([&] {
     const ScopedCache cache;
-    std::vector<std::pair<unsigned char*, unsigned char>> live;
-    unsigned char tag = 0;
-    for (int i = 0; i < (kSanitized ? 4'000 : 40'000); ++i) {
-      auto* frame = static_cast<unsigned char*>(allocate_frame(300));
-      std::memset(frame, ++tag, 300);
-      live.emplace_back(frame, tag);
-      if (live.size() == 48) {
-        for (auto [block, mark] : live) {
-          for (int at = 0; at < 300; ++at) ASSERT_EQ(block[at], mark);
-          free_frame(block, 300);
-        }
-        live.clear();
-        park_thread_cache(cache.get());
-        std::this_thread::yield();
-        unpark_thread_cache(cache.get());
-      }
+    for (int i = 0; i < kRounds; ++i) {
+      free_frame(allocate_frame(256), 256);
+      sync.wait();
+      park_thread_cache(cache.get());
+      sync.wait();
+      unpark_thread_cache(cache.get());
+      const uint64_t hits = frames().hits_thread;
+      void* frame = allocate_frame(256);
+      missed += frames().hits_thread != hits;
+      free_frame(frame, 256);
     }
-    for (auto [block, mark] : live) free_frame(block, 300);
-    stop = true;
   });
-  uint64_t trims = 0;
-  while (!stop) {
+  for (int i = 0; i < kRounds; ++i) {
+    sync.wait();
+    spin(i * 37 % 4096);
     trim();
-    ++trims;
+    sync.wait();
   }
   owner.join();
-  EXPECT_GT(trims, 0u);
+  EXPECT_EQ(missed, 0);
+}
+
+// An owner that parks and wakes all the time while others empty what they find parked.
+TEST_F(CacheTest, ParkingAndEmptyingNeverShareACache) {
+  std::atomic<bool> intact{true};
+  std::atomic<uint64_t> trims{0};
+  const auto empty = [&](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      trim();
+      ++trims;
+    }
+  };
+  const std::jthread first(empty);
+  const std::jthread second(empty);
+  const ScopedCache cache;
+  const int rounds = kSanitized ? 10'000 : 30'000;
+  for (int i = 0; i < rounds || trims < 100; ++i) {
+    std::array<unsigned char*, 8> live{};
+    for (std::size_t n = 0; n < live.size(); ++n) {
+      live[n] = static_cast<unsigned char*>(allocate_frame(40 * n + 8));
+      std::memset(live[n], static_cast<int>(i + n), 40 * n + 8);
+    }
+    for (std::size_t n = 0; n < live.size(); ++n) {
+      const auto mark = static_cast<unsigned char>(i + n);
+      for (std::size_t at = 0; at < 40 * n + 8; ++at) {
+        if (live[n][at] != mark) intact = false;
+      }
+      free_frame(live[n], 40 * n + 8);
+    }
+    park_thread_cache(cache.get());
+    if (i % 8 == 0) free_frame(allocate_frame(300), 300);
+    if (i % 2 == 0) std::this_thread::yield();
+    unpark_thread_cache(cache.get());
+  }
+  EXPECT_TRUE(intact);
+}
+
+TEST_F(CacheTest, AParkedThreadIsServedByTheCentralLists) {
+  const ScopedCache cache;
+  fill_cache();
+  void* before = allocate_frame(256);
+  park_thread_cache(cache.get());
+  EXPECT_EQ(current_cache(), nullptr);
+  const PoolSnapshot parked = frames();
+  free_frame(before, 256);
+  free_frame(allocate_frame(256), 256);
+  EXPECT_EQ(frames().hits_thread, parked.hits_thread);
+  EXPECT_EQ(frames().frees, parked.frees + 2);
+  unpark_thread_cache(cache.get());
+  EXPECT_EQ(current_cache(), cache.get());
+  free_frame(allocate_frame(256), 256);
+  EXPECT_EQ(frames().hits_thread, parked.hits_thread + 1);
 }
 
 TEST_F(CacheTest, UnparkingARunningCacheIsABug) {

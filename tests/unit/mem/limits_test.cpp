@@ -170,6 +170,24 @@ TEST_F(LimitsTest, TotalLimitHoldsForBothPools) {
   EXPECT_TRUE(lease(1000 * kKiB).has_value());
 }
 
+TEST_F(LimitsTest, SmallBlocksOfAShrinkingPoolAreNotCached) {
+  const ScopedCache cache;
+  std::vector<Buffer> small;
+  for (int i = 0; i < 32; ++i) small.push_back(*lease(64));
+  Buffer large = *lease(4 * kMiB);
+  ASSERT_TRUE(set_limit("buffers", 1 * kMiB, true).has_value());
+  small.clear();
+  EXPECT_TRUE(buffers().shrinking);
+  EXPECT_EQ(buffers().cached_bytes, 0u);
+  large.reset();
+  EXPECT_FALSE(buffers().shrinking);
+  lease(64)->reset();
+  EXPECT_GT(buffers().cached_bytes, 0u) << "caches serve again";
+  const uint64_t hits = buffers().hits_thread;
+  lease(64)->reset();
+  EXPECT_EQ(buffers().hits_thread, hits + 1);
+}
+
 TEST_F(LimitsTest, RunningCacheKeepsNothingWhileItsPoolShrinks) {
   std::latch ready(1);
   std::latch lowered(1);

@@ -92,4 +92,24 @@ bool eventually(F condition) {
   return true;
 }
 
+// Where two threads meet and go on within nanoseconds of each other, which a barrier that sleeps
+// does not give. Yields when the other does not come soon.
+class Meeting {
+ public:
+  void wait() {
+    const unsigned round = arrived_.fetch_add(1) / 2;
+    for (int spins = 0; arrived_.load() < 2 * (round + 1); ++spins) {
+      if (spins > 2000) std::this_thread::yield();
+    }
+  }
+
+ private:
+  std::atomic<unsigned> arrived_{0};
+};
+
+inline void spin(int count) {
+  for (volatile int i = 0; i < count; i = i + 1) {
+  }
+}
+
 }  // namespace zokio::mem

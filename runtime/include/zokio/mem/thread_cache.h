@@ -28,7 +28,8 @@ ThreadCache* current_cache() noexcept;
 void set_current_cache(ThreadCache* cache) noexcept;
 
 // The owner goes to sleep: until unpark_thread_cache, trimming and lower limits may empty the cache
-// from other threads. Between the two the owner neither allocates nor frees. Null is allowed.
+// from other threads. Between the two the thread has no cache; what it takes and gives meanwhile
+// (completions that arrive while it waits) goes to the central lists. Null is allowed.
 void park_thread_cache(ThreadCache* cache) noexcept;
 void unpark_thread_cache(ThreadCache* cache) noexcept;
 
