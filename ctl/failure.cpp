@@ -24,7 +24,7 @@ constexpr Hint kHints[] = {
     {"STOPPING", "try again when zokiod has been restarted"},
     {"RUNTIME_CHANGED", "run the command again: it reads the runtime as it is now"},
     {"KIND_NOT_ALLOWED",
-     "allow it in zokiod.toml (exec: policy.exec_enabled = true), then `zokioctl reload`"},
+     "allow it in zokiod.toml (exec: enabled = true below [policy.exec]), then `zokioctl reload`"},
     {"PATH_NOT_ALLOWED",
      "choose a path below policy.roots, or add its directory there and `zokioctl reload`"},
     {"PEER_NOT_ALLOWED",
