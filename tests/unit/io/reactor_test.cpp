@@ -6,6 +6,9 @@
 #include "io/reactor.h"
 
 #include <gtest/gtest.h>
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -231,6 +234,65 @@ TEST_P(ReactorTest, ABadDescriptorIsAnErrorOfTheOperation) {
   auto handle = start(read_byte, 9999);
   ASSERT_TRUE(finish_all());
   EXPECT_EQ(*outcome(handle), -EBADF);
+}
+
+// Answers EAGAIN when there is nothing, as older kernels do for every non-blocking descriptor.
+class ImpatientRecv final : public Op {
+ public:
+  explicit ImpatientRecv(int fd) noexcept
+      : Op({.kind = OpKind::Recv, .opcode = IORING_OP_RECV, .interest = POLLIN, .reissue = true}),
+        fd_(fd) {}
+  void encode(io_uring_sqe& entry) noexcept override {
+    entry.opcode = IORING_OP_RECV;
+    entry.fd = fd_;
+    entry.addr = reinterpret_cast<uintptr_t>(&byte_);
+    entry.len = 1;
+    entry.msg_flags = MSG_DONTWAIT;
+  }
+  int64_t attempt() noexcept override {
+    const ssize_t n = recv(fd_, &byte_, 1, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+  }
+  int poll_fd() const noexcept override { return fd_; }
+  char byte() const noexcept { return byte_; }
+
+ private:
+  int fd_;
+  char byte_ = 0;
+};
+
+Task<int64_t> impatient(int fd) {
+  ImpatientRecv op(fd);
+  co_await op;
+  co_return op.result() == 1 ? static_cast<int64_t>(op.byte()) : op.result();
+}
+
+TEST_P(ReactorTest, WhereTheKernelDoesNotWaitTheReactorPolls) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const os::Fd reader(ends[0]);
+  const os::Fd writer(ends[1]);
+  open_here(0);
+  auto polled = start(impatient, reader.get());
+  for (int i = 0; i < 5; ++i) reactor_->turn(Instant::now() + milliseconds(1));
+  EXPECT_FALSE(polled.finished());
+  ASSERT_EQ(send(writer.get(), "p", 1, 0), 1);
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(*outcome(polled), 'p');
+
+  // Cancelled, and moved, while it polls.
+  auto cancelled = start(impatient, reader.get());
+  auto moved = start(impatient, reader.get());
+  for (int i = 0; i < 5; ++i) reactor_->turn(Instant::now() + milliseconds(1));
+  cancelled.cancel();
+  close_here();
+  executor_->run_ready();
+  EXPECT_EQ(*outcome(cancelled), -ECANCELED);
+  EXPECT_FALSE(moved.finished());
+  open_here(1);
+  ASSERT_EQ(send(writer.get(), "m", 1, 0), 1);
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(*outcome(moved), 'm');
 }
 
 ZOKIO_BACKENDS(ReactorTest);
