@@ -139,7 +139,8 @@ Usage usage(Pool& p) noexcept {
   const std::scoped_lock lock(registry.mutex);
   Usage out;
   PoolCounts& counts = p.counts();
-  // Frees before requests: a block freed in between then counts as in use, never as minus one.
+  // Frees before requests, so that a block freed in between counts as in use and not as minus one.
+  // The reads are relaxed; where they are seen in another order, the subtractions below stop at 0.
   uint64_t freed_bytes = counts.large_freed_bytes.read();
   out.frees = counts.large_frees.read();
   for (unsigned cls = 0; cls < kClasses; ++cls) {
@@ -150,7 +151,6 @@ Usage usage(Pool& p) noexcept {
     out.frees += frees;
     freed_bytes += frees * class_bytes(cls);
   }
-  std::atomic_thread_fence(std::memory_order_acquire);
   uint64_t taken_bytes = counts.large_bytes.read();
   out.fresh = counts.large.read();
   for (unsigned cls = 0; cls < kClasses; ++cls) {

@@ -138,7 +138,7 @@ TEST_F(CacheTest, ARunningCacheFollowsAtItsNextFree) {
 
 // A trim that runs while the owner goes to sleep: one of the two empties the cache.
 TEST_F(CacheTest, TrimAndParkNeverMissEachOther) {
-  constexpr int kRounds = 10'000;
+  constexpr int kRounds = 4'000;
   Meeting sync;
   int missed = 0;
   std::thread owner([&] {

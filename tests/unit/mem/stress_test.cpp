@@ -151,7 +151,7 @@ TEST_F(StressTest, CapsChangeThousandsOfTimesUnderLoad) {
   std::mt19937_64 rng(5);
   uint64_t refused = 0;
   uint64_t forced = 0;
-  const int changes = kSanitized ? 2'000 : 6'000;
+  const int changes = kSanitized ? 2'000 : 4'000;
   for (int i = 0; i < changes; ++i) {
     const bool force = rng() % 2 == 0;
     const uint64_t bytes = rng() % 4 == 0 ? 0 : 1 + rng() % (4 * kMiB);
