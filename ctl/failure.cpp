@@ -134,9 +134,8 @@ std::string Failure::text(bool color) const {
   if (!reason.empty() && reason != "USAGE") out += " (" + reason + ")";
   if (!hint.empty()) out += ". Try: " + hint;
   out += '\n';
-  // A single one is the message already.
-  if (violations.size() > 1)
-    for (const auto& [field, description] : violations)
+  for (const auto& [field, description] : violations)
+    if (message.find(description) == std::string::npos)
       out += "  " + field + ": " + description + "\n";
   return out;
 }

@@ -27,9 +27,8 @@ void print(Context& context, const v1::Job& job) {
 
 }  // namespace
 
-int wait_for_jobs(Context& context, const std::vector<std::string>& ids,
+int wait_for_jobs(Context& context, Interrupt& interrupt, const std::vector<std::string>& ids,
                   std::chrono::nanoseconds timeout) {
-  Interrupt interrupt;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   int code = kExitOk;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -66,7 +65,10 @@ void add_job_wait(CLI::App& app, Context& context, Action& action) {
   command->add_option("id", options->ids, "Id of a job")->required();
   add_duration(*command, "--for", options->timeout, "Give up after this and exit with 7 (never)");
   command->callback([&context, &action, options] {
-    action = [&context, options] { return wait_for_jobs(context, options->ids, options->timeout); };
+    action = [&context, options] {
+      Interrupt interrupt;
+      return wait_for_jobs(context, interrupt, options->ids, options->timeout);
+    };
   });
 }
 

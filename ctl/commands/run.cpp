@@ -75,8 +75,7 @@ grpc::Status settle(Context& context, Interrupt& interrupt, v1::Job& job) {
   return status;
 }
 
-int follow(Context& context, v1::Job job) {
-  Interrupt interrupt;
+int follow(Context& context, Interrupt& interrupt, v1::Job job) {
   uint32_t read = 0;
   // Ends with the job; each turn waits.
   while (true) {
@@ -102,11 +101,12 @@ int run(Context& context, const Options& options) {
     context.report(std::move(made.error()));
     return kExitRunFailed;
   }
+  Interrupt interrupt;
   v1::SubmitJobResponse response;
   auto call = call_for(context.timeout);
   const auto status = context.client().jobs().SubmitJob(call.get(), request, &response);
   if (!status.ok()) return failed(context, status);
-  return follow(context, response.job());
+  return follow(context, interrupt, response.job());
 }
 
 }  // namespace

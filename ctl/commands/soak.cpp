@@ -171,7 +171,9 @@ grpc::Status get_report(Context& context, const std::string& run_id, Report::For
 }
 
 Failure cannot_write(const std::filesystem::path& path) {
-  return {.exit_code = kExitFailed, .message = "cannot write " + path.string()};
+  Failure failure;
+  failure.message = "cannot write " + path.string();
+  return failure;
 }
 
 // Fetches every format into `directory`, or only `wanted`.

@@ -5,9 +5,11 @@
 #include <fstream>
 #include <iostream>
 #include <mutex>
+#include <optional>
 
 #include "commands/command.h"
 #include "commands/submit.h"
+#include "interrupt.h"
 #include "job_view.h"
 #include "spec_args.h"
 
@@ -153,6 +155,8 @@ int run(Context& context, const Options& options) {
       !made)
     return context.report(std::move(made.error()));
   request.set_validate_only(options.dry_run);
+  std::optional<Interrupt> interrupt;
+  if (options.wait) interrupt.emplace();
   v1::SubmitJobResponse response;
   auto call = call_for(context.timeout);
   const auto status = context.client().jobs().SubmitJob(call.get(), request, &response);
@@ -162,7 +166,7 @@ int run(Context& context, const Options& options) {
     return kExitOk;
   }
   context.say("submitted " + response.job().id());
-  return wait_for_jobs(context, {response.job().id()}, std::chrono::nanoseconds(0));
+  return wait_for_jobs(context, *interrupt, {response.job().id()}, std::chrono::nanoseconds(0));
 }
 
 constexpr const char* kAbout =

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "commands/command.h"
+#include "interrupt.h"
 
 namespace zokioctl {
 
@@ -34,7 +35,7 @@ std::expected<void, Failure> make_request(v1::SubmitJobRequest& request, const s
 
 // Waits for all, prints each when its turn comes, returns 0 when all succeeded. `timeout`: for all
 // together; 0: none. Ctrl-C detaches.
-int wait_for_jobs(Context& context, const std::vector<std::string>& ids,
+int wait_for_jobs(Context& context, Interrupt& interrupt, const std::vector<std::string>& ids,
                   std::chrono::nanoseconds timeout);
 
 }  // namespace zokioctl

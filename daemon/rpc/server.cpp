@@ -2,6 +2,7 @@
 #include "rpc/server.h"
 
 #include <poll.h>
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,7 +17,6 @@
 #include "rpc/auth.h"
 #include "rpc/identities.h"
 #include "rpc/socket.h"
-#include "spdlog/spdlog.h"
 #include "zokio/base/assert.h"
 #include "zokio/os/fd.h"
 
