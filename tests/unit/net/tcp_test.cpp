@@ -336,6 +336,26 @@ TEST_P(TcpTest, ReactorsComeAndGoUnderOpenConnections) {
   for (const IoOpSnapshot& op : runtime_->stats().io.ops) EXPECT_EQ(op.error, 0u) << op.op;
 }
 
+TEST(TcpDedicated, ReactorsOnThreadsOfTheirOwn) {
+  for (const Backend backend : {Backend::Auto, Backend::Epoll}) {
+    RuntimeOptions options;
+    options.workers = 2;
+    options.reactors = 2;
+    options.backend = backend;
+    options.placement = Placement::Dedicated;
+    auto runtime = Runtime::create(options);
+    ASSERT_TRUE(runtime.has_value()) << runtime.error().to_string();
+    ASSERT_TRUE((*runtime)->block_on(echo_storm, 50u, 20u, std::size_t{700}).has_value());
+    uint64_t remote = 0;
+    for (const ReactorSnapshot& reactor : (*runtime)->stats().io.reactors) {
+      remote += reactor.remote_ops;
+      EXPECT_EQ(reactor.submissions, reactor.remote_ops);
+    }
+    EXPECT_GT(remote, 50u * 20);
+    EXPECT_TRUE((*runtime)->shutdown(std::chrono::seconds(60)));
+  }
+}
+
 TEST(Address, Text) {
   EXPECT_EQ(Address::parse("127.0.0.1:80")->to_string(), "127.0.0.1:80");
   EXPECT_EQ(Address::parse("[::1]:65535")->to_string(), "[::1]:65535");
