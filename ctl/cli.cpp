@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <ostream>
+#include <sstream>
 
 #include "commands/command.h"
 #include "units.h"
@@ -27,9 +28,23 @@ constexpr const char* kDescription =
     "  zokioctl resize workers=8               more workers, now\n"
     "  zokioctl stats                          every figure";
 
+// CLI11's, but the list of commands has one line for each; the rest is in the command's own help.
+class HelpText : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    return CLI::Formatter::make_description(app) + "\n";
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    const std::string about = command->get_description();
+    std::stringstream out;
+    CLI::detail::format_help(out, command->get_name(), about.substr(0, about.find('\n')),
+                             column_width_);
+    return out.str();
+  }
+};
+
 void add_global_options(CLI::App& app, Context& context) {
-  app.add_option("--address", context.address,
-                 "Socket of zokiod, unix:///PATH. Also by the environment")
+  app.add_option("--address", context.address, "Socket of zokiod, unix:///PATH")
       ->envname("ZOKIO_ADDRESS")
       ->capture_default_str();
   static const std::map<std::string, Format> kFormats = {{"table", Format::Table},
@@ -82,13 +97,14 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::n
 
 int run_cli(const std::vector<std::string>& arguments, Context& context) {
   CLI::App app(kDescription, "zokioctl");
-  app.footer(std::string(exit_code_help()));
+  app.formatter(std::make_shared<HelpText>());
+  app.get_formatter()->column_width(30);
   app.require_subcommand(1);
   app.fallthrough();
-  app.get_formatter()->column_width(34);
   Action action;
   add_global_options(app, context);
   for (AddCommand add : kCommands) add(app, context, action);
+  app.footer(std::string(exit_code_help()));  // after the commands, which would inherit it
   std::vector<std::string> words = split_rest(arguments, context);
   if (words.empty() && context.rest.empty()) {
     context.out << app.help();

@@ -96,7 +96,7 @@ void add_resize(CLI::App& app, Context& context, Action& action) {
                     "A pool limit below the bytes in use, too; it converges as blocks are freed");
   command->add_option("--if-generation", options->if_generation,
                       "Only if the runtime is at this generation");
-  add_duration(*command, "--for", options->timeout, "Wait at most this long for it (60s)");
+  add_duration(*command, "--timeout", options->timeout, "Wait at most this long for it (60s)");
   command->callback([&context, &action, options] {
     action = [&context, options] { return run(context, *options); };
   });
