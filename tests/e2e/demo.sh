@@ -96,6 +96,16 @@ resize_under_load() {
   [[ $unfinished -gt 0 ]] || fail "the load was over before the resizing was"
 }
 
+check_metrics() {
+  note "the same on http://127.0.0.1:$port/metrics"
+  local workers finished
+  workers=$(metric zokio_scheduler_workers_desired)
+  finished=$(metric zokio_jobs_finished_total)
+  echo "workers $workers, jobs finished $finished"
+  [[ $workers -eq 4 ]] || fail "the metrics say $workers workers, not 4"
+  [[ $finished -eq $((load_jobs + 2)) ]] || fail "the metrics say $finished jobs finished, not $((load_jobs + 2))"
+}
+
 await_results() {
   local load
   mapfile -t load <"$work/load.ids"
@@ -129,6 +139,7 @@ resize_under_load
 await_results
 note "figures after"
 run zokioctl stats
+check_metrics
 drain
 echo
 echo "demo: all jobs accounted for, every resize done under load, drained and stopped with status 0"
