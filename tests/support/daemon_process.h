@@ -53,7 +53,8 @@ class DaemonProcess {
   static constexpr std::chrono::seconds kStartMax{60};
   static constexpr std::chrono::seconds kStopMax{60};
 
-  explicit DaemonProcess(Options options = {}) : options_(std::move(options)) {
+  DaemonProcess() : DaemonProcess(Options()) {}
+  explicit DaemonProcess(Options options) : options_(std::move(options)) {
     for (const char* name : {"run", "state", "data"})
       std::filesystem::create_directories(directory_ / name);
   }
