@@ -111,7 +111,7 @@ Reported<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   using Step = Reported<> (Daemon::*)();
   constexpr Step kSteps[] = {
       &Daemon::take_over,  &Daemon::make_directories, &Daemon::start_runtime, &Daemon::start_jobs,
-      &Daemon::start_http, &Daemon::start_rpc,        &Daemon::start_signals};
+      &Daemon::start_rpc,  &Daemon::start_http,       &Daemon::start_signals};
   for (const Step step : kSteps)
     if (auto done = (daemon.get()->*step)(); !done) return std::unexpected(std::move(done.error()));
   daemon->start_keeper();
@@ -186,6 +186,10 @@ Reported<> Daemon::start_jobs() {
   soak.process = zokio::os::read_process_stats;
   soak.resize = [this](std::string_view component, uint64_t value) {
     return resize(component, value);
+  };
+  soak.checksum_root = [this] {
+    std::lock_guard lock(mutex_);
+    return config_.policy.roots.empty() ? std::string() : config_.policy.roots.front();
   };
   soak.environment = {{"version", metrics::kVersion},
                       {"revision", metrics::kRevision},
@@ -330,8 +334,25 @@ std::string Daemon::status_line() const {
   return fmt::format("{}: {} running, {} queued", jobs::to_string(s.state), s.running, s.queued);
 }
 
+metrics::RpcFigures Daemon::rpc_figures() const {
+  metrics::RpcFigures out;
+  const rpc::ServerStats stats = rpc_->stats();
+  for (const rpc::MethodFigures& m : stats.methods) {
+    metrics::RpcFigures::Method to{m.service, m.method, {}, m.handling_ns};
+    for (size_t code = 0; code < rpc::kCodes; ++code)
+      to.handled.emplace_back(rpc::code_name(code), m.handled[code]);
+    out.methods.push_back(std::move(to));
+  }
+  out.calls_active = stats.calls_active;
+  out.denied = stats.calls_denied;
+  out.connections_accepted = stats.connections_accepted;
+  out.connections_refused = stats.connections_refused;
+  return out;
+}
+
 metrics::ServerFigures Daemon::server_figures() const {
   metrics::ServerFigures out;
+  out.rpc = rpc_figures();
   const jobs::EngineState state = engine_->drain_status().state;
   const bool healthy = store_->stats().healthy;
   for (const rpc::ResizeFigures& f : control_->figures())

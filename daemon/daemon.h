@@ -74,6 +74,7 @@ class Daemon {
   // What others are shown. Thread: any.
   http::Health live() const;
   http::Health ready() const;
+  metrics::RpcFigures rpc_figures() const;  // requires: start_rpc is done
   metrics::ServerFigures server_figures() const;
   metrics::Sources sources() const;
   std::string status_line() const;

@@ -112,8 +112,9 @@ void print_checks(Context& context, const v1::Soak& soak) {
                                      ? number(check.interval_low(), check.unit()) + " .. " +
                                            number(check.interval_high(), check.unit())
                                      : "-";
-    table.add({check.name(), state_name(check.state()), number(check.value(), check.unit()),
-               interval, (check.at_least() ? ">= " : "<= ") + number(check.limit(), check.unit())});
+    table.add({check.name(), state_name(check.state()),
+               check.measured() ? number(check.value(), check.unit()) : "-", interval,
+               (check.at_least() ? ">= " : "<= ") + number(check.limit(), check.unit())});
   }
   if (!table.empty()) table.print(context.out, context.color_out);
 }

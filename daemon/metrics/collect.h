@@ -13,6 +13,7 @@ void collect_scheduler(Families& out, const Figures& figures);
 void collect_pools(Families& out, const Figures& figures);
 void collect_io(Families& out, const Figures& figures);
 void collect_jobs(Families& out, const Figures& figures);
+void collect_rpc(Families& out, const Figures& figures);
 void collect_process(Families& out, const Figures& figures);
 void collect_soak(Families& out, const Figures& figures);
 

@@ -24,6 +24,7 @@ void collect_all(Families& out, const Figures& figures) {
   collect_pools(out, figures);
   collect_io(out, figures);
   collect_jobs(out, figures);
+  collect_rpc(out, figures);
   collect_process(out, figures);
   collect_soak(out, figures);
 }

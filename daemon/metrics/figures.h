@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jobs/stats.h"
@@ -21,6 +22,21 @@ namespace zokiod::metrics {
 enum class ServerState : uint8_t { Starting, Serving, Degraded, Draining, Stopping };
 
 std::string_view to_string(ServerState state);
+
+// The API. Names of services and methods are those of proto/.
+struct RpcFigures {
+  struct Method {
+    std::string service;                                    // "zokio.v1.JobService"
+    std::string method;                                     // "SubmitJob"
+    std::vector<std::pair<std::string, uint64_t>> handled;  // by code: "OK", "NOT_FOUND", ...
+    zokio::HistogramSnapshot handling_ns;
+  };
+  std::vector<Method> methods;
+  uint64_t calls_active = 0;
+  uint64_t denied = 0;  // calls of users that may not use the socket
+  uint64_t connections_accepted = 0;
+  uint64_t connections_refused = 0;
+};
 
 // What the daemon itself knows: its state, its configuration and the resizes it was asked for.
 struct ServerFigures {
@@ -40,6 +56,7 @@ struct ServerFigures {
     int64_t last_unix_ms = 0;  // 0: never
   };
   std::vector<Resize> resizes;
+  RpcFigures rpc;
 };
 
 struct Figures {

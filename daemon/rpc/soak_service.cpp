@@ -34,6 +34,7 @@ void write(v1::SoakCheck& out, const soak::Check& check) {
   out.set_name(check.name);
   out.set_title(check.title);
   out.set_state(state_of(check.state));
+  out.set_measured(check.measured);
   out.set_value(check.value);
   if (check.interval) {
     out.set_interval_low(check.interval->low);

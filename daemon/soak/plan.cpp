@@ -205,7 +205,14 @@ JobSpec job_at(const Plan& plan, uint64_t n) {
 }
 
 JobSpec filler_at(const Plan& plan, uint64_t n) {
-  return spec_of(model::SyntheticSpawnSpec{.seed = mix(plan.seed ^ (n % kVariants)), .tasks = 8});
+  JobSpec spec = job_at(plan, n);
+  if (auto* spawn = std::get_if<model::SyntheticSpawnSpec>(&spec.work)) spawn->tasks = 8;
+  if (auto* alloc = std::get_if<model::SyntheticAllocSpec>(&spec.work)) alloc->operations = 16;
+  if (auto* file = std::get_if<model::SyntheticFileSpec>(&spec.work)) {
+    file->size_bytes = file->block_bytes = 4096;
+    file->fsync = false;
+  }
+  return spec;
 }
 
 }  // namespace zokiod::soak

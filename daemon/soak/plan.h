@@ -104,7 +104,8 @@ std::vector<std::string> inject_names(const Inject& inject);
 // The n-th job of a plan: kinds by weight, each spec one of a few variants, so that equal specs
 // come again and must give equal checksums.
 model::JobSpec job_at(const Plan& plan, uint64_t n);
-// A small one: the warm-up fills bounded histories (finished jobs, events) with these.
+// The same with little work: the warm-up fills bounded histories (finished jobs, events) with
+// these. Records of the same kinds and sizes, so that replacing them later moves no memory.
 model::JobSpec filler_at(const Plan& plan, uint64_t n);
 
 }  // namespace zokiod::soak

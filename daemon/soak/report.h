@@ -31,6 +31,7 @@ std::string escape_html(std::string_view text);
 
 // "12.3 MiB", "4.5 ms": numbers with the unit of a check or a series.
 std::string format_value(double value, std::string_view unit);
+std::string value_text(const Check& check);  // "-" when it was not measured
 std::string_view phase_name(Phase phase);
 
 // One chart: lines over the time of the soak, with the resizes as marks, as inline SVG.

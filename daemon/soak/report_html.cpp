@@ -113,7 +113,7 @@ std::string check_table(const Verdict& verdict) {
   for (const Check& c : verdict.checks) {
     const std::string state(to_string(c.state));
     out += "<tr>" + td(c.title) + "<td><span class=\"badge " + state + "\">" + state +
-           "</span></td>" + td(format_value(c.value, c.unit), "n");
+           "</span></td>" + td(value_text(c), "n");
     out += td(c.interval ? format_value(c.interval->low, c.unit) + " to " +
                                format_value(c.interval->high, c.unit)
                          : "",

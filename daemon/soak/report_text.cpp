@@ -23,7 +23,7 @@ Json check_json(const Check& c) {
   return {{"name", c.name},
           {"title", c.title},
           {"state", to_string(c.state)},
-          {"value", c.value},
+          {"value", c.measured ? Json(c.value) : Json(nullptr)},
           {"interval95", interval},
           {"limit", c.limit},
           {"limit_is", c.at_least ? "at least" : "at most"},
@@ -130,6 +130,10 @@ std::string format_value(double value, std::string_view unit) {
   return text;
 }
 
+std::string value_text(const Check& check) {
+  return check.measured ? format_value(check.value, check.unit) : "-";
+}
+
 std::string report_json(const Record& record, const Verdict& verdict) {
   Json checks = Json::array();
   for (const Check& c : verdict.checks) checks.push_back(check_json(c));
@@ -173,9 +177,9 @@ std::string summary_markdown(const Record& record, const Verdict& verdict) {
   if (record.stopped_early) out += "\nStopped early: " + cell(record.stop_reason) + ".\n";
   out += "\n| check | state | value | 95 % interval | limit |\n|---|---|---|---|---|\n";
   for (const Check& c : verdict.checks) {
-    out += "| " + cell(c.title) + " | " + std::string(to_string(c.state)) + " | " +
-           format_value(c.value, c.unit) + " | " + interval_text(c) + " | " +
-           (c.at_least ? "at least " : "at most ") + format_value(c.limit, c.unit) + " |\n";
+    out += "| " + cell(c.title) + " | " + std::string(to_string(c.state)) + " | " + value_text(c) +
+           " | " + interval_text(c) + " | " + (c.at_least ? "at least " : "at most ") +
+           format_value(c.limit, c.unit) + " |\n";
   }
   for (const std::string& example : jobs.examples) out += "\n- " + cell(example);
   if (!jobs.examples.empty()) out += "\n";

@@ -22,10 +22,10 @@ std::string key_of(const model::JobSpec& spec) {
     return kind + "/" + std::to_string(s->seed) + "/" + std::to_string(s->tasks);
   }
   if (const auto* s = std::get_if<model::SyntheticAllocSpec>(&spec.work)) {
-    return kind + "/" + std::to_string(s->seed);
+    return kind + "/" + std::to_string(s->seed) + "/" + std::to_string(s->operations);
   }
   if (const auto* s = std::get_if<model::SyntheticFileSpec>(&spec.work)) {
-    return kind + "/" + std::to_string(s->seed) + "/" + std::to_string(s->fsync);
+    return kind + "/" + std::to_string(s->seed) + "/" + std::to_string(s->size_bytes);
   }
   return std::holds_alternative<model::FileChecksumSpec>(spec.work) ? kind : "";
 }

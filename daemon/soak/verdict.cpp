@@ -24,9 +24,10 @@ std::vector<Point> steady(const Record& record, bool baseline_only, const Pick& 
   return points;
 }
 
-// A resize cycle (away and back) makes neighbouring samples alike.
+// What makes neighbouring samples alike: a resize cycle (away and back), and some seconds anyway.
 double block_seconds(const Record& record) {
-  return std::max(10.0, 2 * record.plan.resize_every_s);
+  const double window = record.elapsed_s - record.steady_from_s;
+  return std::max(std::min(10.0, window / 10), 2 * record.plan.resize_every_s);
 }
 
 std::string text(const char* format, double a, double b = 0) {
@@ -41,6 +42,7 @@ Check none_of(std::string name, std::string title, uint64_t count, const char* u
   return {.name = std::move(name),
           .title = std::move(title),
           .state = count == 0 ? CheckState::Pass : CheckState::Fail,
+          .measured = true,
           .value = static_cast<double>(count),
           .interval = {},
           .limit = 0,
@@ -63,14 +65,20 @@ std::string why_of(CheckState state, const Interval& interval, double limit) {
 
 Check check_slope(const Record& record, const char* name, const char* title, const char* unit,
                   double limit, const std::vector<Point>& points) {
-  Check check{
-      .name = name, .title = title, .interval = {}, .limit = limit, .unit = unit, .why = {}};
+  Check check{.name = name,
+              .title = title,
+              .measured = false,
+              .interval = {},
+              .limit = limit,
+              .unit = unit,
+              .why = {}};
   const std::optional<Trend> trend = slope(points, block_seconds(record), record.plan.seed);
   if (!trend) {
     check.why =
         text("%.0f settled samples are too few for a trend.", static_cast<double>(points.size()));
     return check;
   }
+  check.measured = true;
   check.value = trend->estimate;
   check.interval = trend->interval;
   check.state = judge_at_most(trend->estimate, trend->interval, limit);
@@ -129,6 +137,7 @@ Check check_threads(const Record& record) {
 Check check_hit_ratio(const Record& record) {
   Check check{.name = "pool-hit-ratio",
               .title = "Allocations served without the operating system",
+              .measured = false,
               .interval = {},
               .limit = record.plan.limits.pool_hit_ratio,
               .at_least = true,
@@ -139,6 +148,7 @@ Check check_hit_ratio(const Record& record) {
   const auto misses =
       steady(record, false, [](const Sample& s) { return static_cast<double>(s.pool_misses); });
   if (requests.empty() || requests.back().v <= requests.front().v) return check;
+  check.measured = true;
   check.value = 1 - (misses.back().v - misses.front().v) / (requests.back().v - requests.front().v);
   check.state = check.value >= check.limit ? CheckState::Pass : CheckState::Fail;
   check.why = text("%.0f allocations after the warm-up, %.0f of them from the operating system.",
@@ -148,7 +158,13 @@ Check check_hit_ratio(const Record& record) {
 
 Check check_drift(const Record& record, const char* name, const char* title, double floor,
                   const std::function<uint64_t(const Sample&)>& count, const Pick& p99) {
-  Check check{.name = name, .title = title, .interval = {}, .limit = floor, .unit = "s", .why = {}};
+  Check check{.name = name,
+              .title = title,
+              .measured = false,
+              .interval = {},
+              .limit = floor,
+              .unit = "s",
+              .why = {}};
   std::vector<Point> points;
   for (const Sample& s : record.samples) {
     if (record.steady_from_s > 0 && s.t >= record.steady_from_s && s.baseline && count(s) > 0) {
@@ -164,6 +180,7 @@ Check check_drift(const Record& record, const char* name, const char* title, dou
   }
   const double first = first_quarter(points);
   check.limit = std::max(floor, record.plan.limits.drift_ratio * first);
+  check.measured = true;
   check.value = change->estimate;
   check.interval = change->interval;
   check.state = judge_at_most(change->estimate, change->interval, check.limit);
@@ -177,12 +194,14 @@ Check check_load(const Record& record) {
   const double offered = static_cast<double>(record.jobs.offered);
   Check check{.name = "load-achieved",
               .title = "Offered jobs that were acknowledged",
+              .measured = false,
               .interval = {},
               .limit = record.plan.limits.achieved_ratio,
               .at_least = true,
               .unit = "ratio",
               .why = "No job was offered."};
   if (record.jobs.offered == 0) return check;
+  check.measured = true;
   check.value = static_cast<double>(record.jobs.acknowledged) / offered;
   // Too little load is no fault of what is tested: the soak did not do what it was to do.
   check.state = check.value >= check.limit ? CheckState::Pass : CheckState::Inconclusive;
@@ -193,6 +212,7 @@ Check check_load(const Record& record) {
 Check check_sampling(const Record& record) {
   Check check{.name = "sampler-gaps",
               .title = "Samples that are missing",
+              .measured = false,
               .interval = {},
               .limit = record.plan.limits.missing_ratio,
               .unit = "ratio",
@@ -204,6 +224,7 @@ Check check_sampling(const Record& record) {
   }
   const double taken = static_cast<double>(record.samples.size());
   const double missed = static_cast<double>(record.samples_missed);
+  check.measured = true;
   check.value = missed / (missed + taken);
   const bool good = check.value <= check.limit && gap <= record.plan.limits.sample_gap_s;
   check.state = good ? CheckState::Pass : CheckState::Inconclusive;
@@ -214,11 +235,13 @@ Check check_sampling(const Record& record) {
 Check check_overhead(const Record& record) {
   Check check{.name = "sampler-overhead",
               .title = "Processor time of the sampler",
+              .measured = false,
               .interval = {},
               .limit = record.plan.limits.sampler_overhead,
               .unit = "ratio",
               .why = "It has not run."};
   if (record.elapsed_s <= 0) return check;
+  check.measured = true;
   check.value = record.sampler_cpu_s / record.elapsed_s;
   check.state = check.value <= check.limit ? CheckState::Pass : CheckState::Inconclusive;
   check.why = text("%.2f s of processor time in %.0f s.", record.sampler_cpu_s, record.elapsed_s);
@@ -245,11 +268,13 @@ Check check_resizes(const Record& record) {
 Check check_length(const Record& record) {
   Check check{.name = "duration",
               .title = "Time that was soaked",
+              .measured = false,
               .interval = {},
               .limit = record.plan.duration_s,
               .at_least = true,
               .unit = "s",
               .why = "It runs."};
+  check.measured = true;
   check.value = record.elapsed_s;
   if (record.phase == Phase::Done && !record.stopped_early) {
     check.state = CheckState::Pass;

@@ -26,6 +26,7 @@ struct Check {
   std::string name;   // "jobs-lost", stable: a metric label and a key of the report
   std::string title;  // for people
   CheckState state = CheckState::Inconclusive;
+  bool measured = true;  // false: there was too little to give a value
   double value = 0;
   std::optional<Interval> interval;  // 95 %, of value
   double limit = 0;

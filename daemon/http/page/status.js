@@ -88,10 +88,10 @@ const kCharts = [
     {name: 'mean of live workers', color: '--accent', value: utilisation}]},
   {title: 'Steals', unit: (v) => count(v) + '/s', lines: [
     {name: 'tasks moved', color: '--accent', value: (a, b) => sumDelta(a, b, 'stolen_tasks') / seconds(a, b)}]},
-  {title: 'I/O bytes', unit: (v) => bytes(v) + '/s', lines: [
+  {title: 'I/O bytes', binary: true, unit: (v) => bytes(v) + '/s', lines: [
     {name: 'all operations', color: '--accent', value: (a, b) =>
       (b.io.ops.reduce((s, o) => s + o.bytes, 0) - a.io.ops.reduce((s, o) => s + o.bytes, 0)) / seconds(a, b)}]},
-  {title: 'Memory', unit: bytes, lines: [
+  {title: 'Memory', binary: true, unit: bytes, lines: [
     {name: 'resident, anonymous', color: '--accent', value: (a, b) => b.process.rss_anon_bytes},
     {name: 'pools', color: '--third', value: (a, b) => b.pools.reduce((s, p) => s + p.in_use_bytes + p.cached_bytes, 0)}]},
 ];
@@ -138,9 +138,10 @@ function makeCharts() {
   }
 }
 
-// A round number at or above v, for the top of an axis.
-function ceiling(v) {
+// A round number at or above v, for the top of an axis; of bytes a power of two.
+function ceiling(v, binary) {
   if (!(v > 0)) return 1;
+  if (binary) return Math.pow(2, Math.ceil(Math.log2(v)));
   const power = Math.pow(10, Math.floor(Math.log10(v)));
   for (const step of [1, 2, 5, 10]) if (v <= step * power) return step * power;
   return 10 * power;
@@ -159,7 +160,7 @@ function drawChart(chart) {
 
   const series = chart.lines.map((line) => documents.slice(1).map((d, i) => line.value(documents[i], d)));
   const values = series.flat().filter((v) => v !== null && Number.isFinite(v));
-  const top = chart.max || ceiling(Math.max(0, ...values));
+  const top = chart.max || ceiling(Math.max(0, ...values), chart.binary);
   const y = (v) => height - 1 - (height - 14) * Math.min(1, Math.max(0, v / top));
   const x = (i, n) => width - (n - 1 - i) * width / (kKeep - 2);
 

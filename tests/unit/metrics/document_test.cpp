@@ -20,7 +20,7 @@ std::set<std::string> documented() {
   std::ifstream in(std::string(root != nullptr ? root : ".") + "/daemon/docs/metrics.md");
   EXPECT_TRUE(in.good()) << "daemon/docs/metrics.md is not readable";
   const std::regex row(R"(^\| `([a-z_]+)` \| (\w+) \| ([^|]*) \|.*$)");
-  const std::regex label("`([a-z]+)`");
+  const std::regex label("`([a-z_]+)`");
   std::set<std::string> out;
   for (std::string line; std::getline(in, line);) {
     std::smatch match;

@@ -277,6 +277,26 @@ const std::vector<Move>& process_moves() {
   return moves;
 }
 
+#define RPC "grpc_service=\"zokio.v1.JobService\",grpc_method=\"GetJob\""
+
+const std::vector<Move>& rpc_moves() {
+  static const std::vector<Move> moves = {
+      MOVE(f.server.rpc.methods[0].handled[0].second = 7,
+           "grpc_server_handled_total{" RPC ",grpc_code=\"OK\"}"),
+      MOVE(f.server.rpc.methods[0].handled[1].second = 7,
+           "grpc_server_handled_total{" RPC ",grpc_code=\"NOT_FOUND\"}"),
+      MOVE(f.server.rpc.methods[0].handling_ns = histogram_of({1000}),
+           "grpc_server_handling_seconds{" RPC "} count",
+           "grpc_server_handling_seconds{" RPC "} sum"),
+      MOVE(f.server.rpc.calls_active = 7, "zokio_rpc_calls_active{}"),
+      MOVE(f.server.rpc.connections_accepted = 7,
+           "zokio_rpc_connections_total{result=\"accepted\"}"),
+      MOVE(f.server.rpc.connections_refused = 7, "zokio_rpc_connections_total{result=\"refused\"}"),
+      MOVE(f.server.rpc.denied = 7, "zokio_auth_denied_total{reason=\"peer\"}"),
+  };
+  return moves;
+}
+
 const std::vector<Move>& server_moves() {
   static const std::vector<Move> moves = {
       MOVE(f.server.state = ServerState::Draining, "zokio_server_state{state=\"starting\"}",
@@ -315,7 +335,7 @@ const std::vector<Move>& server_moves() {
 std::vector<Move> all_moves() {
   std::vector<Move> all;
   for (const auto* part : {&scheduler_moves(), &pool_moves(), &io_moves(), &job_moves(),
-                           &journal_moves(), &process_moves(), &server_moves()}) {
+                           &journal_moves(), &process_moves(), &rpc_moves(), &server_moves()}) {
     all.insert(all.end(), part->begin(), part->end());
   }
   return all;

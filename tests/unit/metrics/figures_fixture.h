@@ -35,6 +35,8 @@ inline Figures zero_figures() {
   f.jobs.kinds[0].kind = "exec";
   f.jobs.rejected["QUEUE_FULL"] = 0;
   f.server.resizes = {{.component = "workers"}};
+  f.server.rpc.methods.resize(1);
+  f.server.rpc.methods[0] = {"zokio.v1.JobService", "GetJob", {{"OK", 0}, {"NOT_FOUND", 0}}, {}};
   f.soak.checks = {{.name = "jobs-lost"}};
   f.soak.slopes = {{.resource = "rss", .per_second = 0}};
   return f;

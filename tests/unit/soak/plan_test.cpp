@@ -80,6 +80,15 @@ TEST(Plan, MixIsOfEveryKindThatIsAllowed) {
   for (const auto& [kind, count] : kinds) EXPECT_GT(count, 40) << kind;
 }
 
+TEST(Plan, FillersAreTheSameMixWithLessWork) {
+  const Plan plan = plan_of({.profile = {}, .seed = 3, .inject = {}});
+  for (uint64_t n = 0; n < 500; ++n) {
+    const model::JobSpec filler = filler_at(plan, n);
+    EXPECT_EQ(filler.kind(), job_at(plan, n).kind());
+    EXPECT_NE(filler, job_at(plan, n));
+  }
+}
+
 TEST(Plan, EqualSpecsComeAgain) {
   const Plan plan = plan_of({.profile = {}, .seed = 3, .inject = {}});
   std::set<uint64_t> seeds;
