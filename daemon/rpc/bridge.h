@@ -9,6 +9,7 @@
 // it, after Finish, and after every other callback; so `adopt` is never late and nothing here needs
 // a lock but the writer of a stream.
 
+#include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/server.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -138,6 +139,10 @@ Reported<std::unique_ptr<Server>> Server::start(ServerOptions options, Dependenc
     auto made = listen_unix(options.socket_path, options.socket_mode, options.socket_group);
     if (!made) return model::refuse(made.error());
     listener = *std::move(made);
+  } else if (fcntl(listener.get(), F_SETFL, fcntl(listener.get(), F_GETFL) | O_NONBLOCK) != 0) {
+    // systemd hands it over blocking; the acceptor would wait in accept() and never see the stop.
+    return model::refuse(model::make_report(zokio::Error::from_errno(errno, "fcntl"),
+                                            "the socket that was handed over"));
   }
   auto impl =
       std::make_unique<Impl>(std::move(options), std::move(dependencies), std::move(listener));

@@ -58,6 +58,21 @@ bool worth_repeating(const grpc::Status& status) {
          status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
 }
 
+// A read is repeated while the daemon cannot be reached: a connection that died with the last
+// process may still be the one that is tried first.
+template <class Call>
+bool read_until_ok(Call call) {
+  const auto until = Clock::now() + kCallMax;
+  while (true) {
+    grpc::ClientContext context;
+    deadline(context);
+    const grpc::Status status = call(&context);
+    if (status.ok()) return true;
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE || Clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 }  // namespace
 
 struct EngineClient::Impl {
@@ -119,10 +134,10 @@ std::optional<std::vector<JobView>> EngineClient::list(const std::vector<int>& s
   request.set_page_size(1000);
   for (const int state : states) request.add_states(static_cast<v1::JobState>(state));
   do {
-    grpc::ClientContext context;
-    deadline(context);
     v1::ListJobsResponse response;
-    if (!impl_->jobs->ListJobs(&context, request, &response).ok()) return std::nullopt;
+    const bool ok = read_until_ok(
+        [&](auto* context) { return impl_->jobs->ListJobs(context, request, &response); });
+    if (!ok) return std::nullopt;
     for (const auto& job : response.jobs()) out.push_back(view_of(job));
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
@@ -132,10 +147,10 @@ std::optional<std::vector<JobView>> EngineClient::list(const std::vector<int>& s
 std::optional<JobView> EngineClient::get(const std::string& id) {
   v1::GetJobRequest request;
   request.set_id(id);
-  grpc::ClientContext context;
-  deadline(context);
   v1::GetJobResponse response;
-  if (!impl_->jobs->GetJob(&context, request, &response).ok()) return std::nullopt;
+  const bool ok = read_until_ok(
+      [&](auto* context) { return impl_->jobs->GetJob(context, request, &response); });
+  if (!ok) return std::nullopt;
   return view_of(response.job());
 }
 
@@ -165,10 +180,10 @@ std::string EngineClient::resize(const Sizes& sizes) {
 }
 
 std::optional<std::pair<uint32_t, uint32_t>> EngineClient::actual() {
-  grpc::ClientContext context;
-  deadline(context);
   v1::GetRuntimeResponse response;
-  if (!impl_->runtime->GetRuntime(&context, {}, &response).ok()) return std::nullopt;
+  const bool ok = read_until_ok(
+      [&](auto* context) { return impl_->runtime->GetRuntime(context, {}, &response); });
+  if (!ok) return std::nullopt;
   const auto& actual = response.runtime().actual();
   return std::pair(actual.workers(), actual.reactors());
 }
