@@ -38,7 +38,7 @@ constexpr zokio::Duration kStuckLimit = std::chrono::seconds(10);
 // How often the keeper looks at everything.
 constexpr zokio::Duration kTick = std::chrono::seconds(1);
 // After the drain: for calls that are still being answered.
-constexpr zokio::Duration kCallGrace = std::chrono::seconds(2);
+constexpr zokio::Duration kCallGrace = std::chrono::seconds(1);
 // After the engine stopped, nothing but the servers' own tasks is left.
 constexpr zokio::Duration kRuntimeGrace = std::chrono::seconds(10);
 // After the second request to stop: for what ends commands (TERM, 5 s, KILL) and commits results.
@@ -110,8 +110,8 @@ Reported<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(options)));
   using Step = Reported<> (Daemon::*)();
   constexpr Step kSteps[] = {
-      &Daemon::take_over,  &Daemon::make_directories, &Daemon::start_runtime, &Daemon::start_jobs,
-      &Daemon::start_rpc,  &Daemon::start_http,       &Daemon::start_signals};
+      &Daemon::take_over, &Daemon::make_directories, &Daemon::start_runtime, &Daemon::start_jobs,
+      &Daemon::start_rpc, &Daemon::start_http,       &Daemon::start_signals};
   for (const Step step : kSteps)
     if (auto done = (daemon.get()->*step)(); !done) return std::unexpected(std::move(done.error()));
   daemon->start_keeper();
@@ -530,10 +530,11 @@ Daemon::~Daemon() {
     }
     keeper_.join();
   }
+  if (soak_) soak_->shutdown("the daemon stops");
+  if (engine_) engine_->stop();  // ends every wait and watch of a client with its reason
   if (rpc_) rpc_->stop(kCallGrace);
   if (http_) http_->stop();
   soak_.reset();
-  if (engine_) engine_->stop();
   signals_.reset();  // a second signal is heard until here
   rpc_.reset();
   http_.reset();

@@ -30,7 +30,7 @@ class Checker {
     const std::filesystem::path p(path);
     if (!p.is_absolute())
       say(key, fmt::format("\"{}\" is not an absolute path", path));
-    else if (p.lexically_normal() != p || (path.size() > 1 && path.ends_with('/')))
+    else if (p.lexically_normal().native() != path || (path.size() > 1 && path.ends_with('/')))
       say(key, fmt::format("\"{}\" is not in its plain form; write \"{}\"", path, plain(p)));
   }
 

@@ -19,7 +19,7 @@ void check_path(std::string_view path, std::string field, Violations& out) {
     wrong = "has a NUL byte";
   else if (path.front() != '/')
     wrong = fmt::format("\"{}\" is not an absolute path", path);
-  else if (std::filesystem::path(path).lexically_normal() != path ||
+  else if (std::filesystem::path(path).lexically_normal().native() != path ||
            (path.size() > 1 && path.back() == '/'))
     wrong = fmt::format(
         "\"{}\" is not in its plain form (no \"..\", \".\", \"//\" or \"/\" at the "

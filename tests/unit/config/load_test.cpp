@@ -124,6 +124,8 @@ TEST(Load, ErrorsSayWhereAndWhat) {
        "z.toml:2:9: policy.roots: \"data\" is not an absolute path\n"},
       {"[policy]\nroots = [\"/data/../etc\"]",
        "z.toml:2:9: policy.roots: \"/data/../etc\" is not in its plain form; write \"/etc\"\n"},
+      {"[policy]\nroots = [\"/data//x\"]",
+       "z.toml:2:9: policy.roots: \"/data//x\" is not in its plain form; write \"/data/x\"\n"},
       {"[policy]\nallowed_uids = [-1]",
        "z.toml:2:16: policy.allowed_uids: item 1: want a list of whole numbers\n"},
       {"[policy.exec]\nenabled = 1",
