@@ -18,6 +18,6 @@ cmake -S "$here/consumer" -B "$work/build" -G Ninja -DCMAKE_CXX_COMPILER=clang++
 "$work/build/consumer" || fail "the consumer does not run"
 
 # Nothing of our private headers, nothing of this machine.
-! find "$work/usr/include" -path '*/src/*' | grep -q . || fail "private headers were installed"
-! grep -rlF "$build" "$work/usr/lib" --include='*.cmake' | grep -q . || fail "the package names the build directory"
+[[ -z $(find "$work/usr/include" -path '*/src/*') ]] || fail "private headers were installed"
+! grep -rqF "$build" "$work/usr/lib" --include='*.cmake' || fail "the package names the build directory"
 echo "passed"

@@ -126,7 +126,7 @@ image_of_dockerfile() {
   }
 }
 
-app_is_done() { podman logs "$pod-app" 2>&1 | grep -q 'the sidecar did the job'; }
+app_is_done() { grep -q 'the sidecar did the job' <<<"$(podman logs "$pod-app" 2>&1)"; }
 probe() { curl -fsS -o /dev/null "http://127.0.0.1:$port/$1"; }
 sidecar_ctl() { podman exec "$pod-zokiod" zokioctl "$@"; }
 restarted() { [[ $(podman inspect -f '{{.RestartCount}}' "$pod-zokiod") -ge 1 ]]; }
