@@ -255,7 +255,7 @@ Figures Engine::figures() const {
     for (const std::string& name : check_names()) figures.checks.push_back({.name = name});
   }
   if (figures.slopes.empty()) {
-    for (const char* resource : {"rss", "pool_unaccounted", "fds", "threads"}) {
+    for (const char* resource : {"rss", "heap", "pool_unaccounted", "fds", "threads"}) {
       figures.slopes.push_back({resource, 0});
     }
   }

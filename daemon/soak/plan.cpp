@@ -29,6 +29,8 @@ constexpr zokio::Duration kJobTimeout = std::chrono::seconds(120);
 // hour.
 constexpr double kMinutesGrowth = 8.0 * (1 << 20);
 constexpr double kHoursGrowth = 2.0 * (1 << 20);
+// What malloc has handed out does not depend on how it is laid out: less noise, a tighter limit.
+constexpr double kHeapGrowth = 2.0 * (1 << 20);
 constexpr double kHours = 3600;
 constexpr double kRssFloor = 100.0 * 1024 / 3600;
 // A connection or two may come and stay while it runs (a scraper, a watch).
@@ -87,6 +89,7 @@ Limits limits_for(double window_s) {
   const double growth = window_s <= kHours ? kMinutesGrowth : kHoursGrowth;
   limits.rss_bytes_per_second = std::max(kRssFloor, growth / window_s);
   limits.unaccounted_bytes_per_second = limits.rss_bytes_per_second;
+  limits.heap_bytes_per_second = std::max(kRssFloor, kHeapGrowth / window_s);
   limits.fds_per_second = kFdGrowth / window_s;
   limits.threads_per_second = kThreadGrowth / window_s;
   return limits;

@@ -34,6 +34,7 @@ struct Inject {
 // What the checks compare with.
 struct Limits {
   double rss_bytes_per_second = 0;
+  double heap_bytes_per_second = 0;
   double unaccounted_bytes_per_second = 0;
   double fds_per_second = 0;
   double threads_per_second = 0;

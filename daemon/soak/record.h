@@ -19,6 +19,7 @@ struct Sample {
   double t = 0;           // seconds since the start
   bool baseline = false;  // sizes have been those of the baseline for a while
   uint64_t rss_anon_bytes = 0;
+  uint64_t heap_in_use_bytes = 0;  // handed out by malloc and not freed
   uint64_t pool_in_use_bytes = 0;
   uint64_t pool_cached_bytes = 0;
   uint64_t pool_requests = 0;  // cumulative

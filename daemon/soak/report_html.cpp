@@ -198,6 +198,7 @@ std::vector<Chart> charts(const Record& r) {
       {"Memory",
        "bytes",
        {line(r, "anonymous, resident", "c1", number(&Sample::rss_anon_bytes)),
+        line(r, "heap in use", "c2", number(&Sample::heap_in_use_bytes)),
         line(r, "pools, in use and cached", "c3",
              [](const Sample& s) {
                return static_cast<double>(s.pool_in_use_bytes + s.pool_cached_bytes);

@@ -188,20 +188,21 @@ std::string summary_markdown(const Record& record, const Verdict& verdict) {
 
 std::string samples_csv(const Record& record) {
   std::string out =
-      "t_s,baseline,rss_anon_bytes,pool_in_use_bytes,pool_cached_bytes,pool_requests,pool_misses,"
+      "t_s,baseline,rss_anon_bytes,heap_in_use_bytes,pool_in_use_bytes,pool_cached_bytes,pool_"
+      "requests,pool_misses,"
       "fds,threads,blocking_threads,workers,reactors,queued,running,finished,sched_count,"
       "sched_p99_s,io_count,io_p99_s,job_count,job_p99_s\n";
   char line[512];
   for (const Sample& s : record.samples) {
     const auto u = [](uint64_t v) { return static_cast<unsigned long long>(v); };
-    std::snprintf(line, sizeof line,
-                  "%.3f,%d,%llu,%llu,%llu,%llu,%llu,%u,%u,%u,%u,%u,%llu,%llu,%llu,%llu,%.9f,%llu,"
-                  "%.9f,%llu,%.9f\n",
-                  s.t, s.baseline, u(s.rss_anon_bytes), u(s.pool_in_use_bytes),
-                  u(s.pool_cached_bytes), u(s.pool_requests), u(s.pool_misses), s.fds, s.threads,
-                  s.blocking_threads, s.workers, s.reactors, u(s.queued), u(s.running),
-                  u(s.finished), u(s.sched_count), s.sched_p99_s, u(s.io_count), s.io_p99_s,
-                  u(s.job_count), s.job_p99_s);
+    std::snprintf(
+        line, sizeof line,
+        "%.3f,%d,%llu,%llu,%llu,%llu,%llu,%llu,%u,%u,%u,%u,%u,%llu,%llu,%llu,%llu,%.9f,%llu,"
+        "%.9f,%llu,%.9f\n",
+        s.t, s.baseline, u(s.rss_anon_bytes), u(s.heap_in_use_bytes), u(s.pool_in_use_bytes),
+        u(s.pool_cached_bytes), u(s.pool_requests), u(s.pool_misses), s.fds, s.threads,
+        s.blocking_threads, s.workers, s.reactors, u(s.queued), u(s.running), u(s.finished),
+        u(s.sched_count), s.sched_p99_s, u(s.io_count), s.io_p99_s, u(s.job_count), s.job_p99_s);
     out += line;
   }
   return out;

@@ -35,6 +35,7 @@ struct SlopeName {
   const char* resource;
 };
 constexpr SlopeName kSlopes[] = {{"rss-slope", "rss"},
+                                 {"heap-slope", "heap"},
                                  {"unaccounted-slope", "pool_unaccounted"},
                                  {"fd-slope", "fds"},
                                  {"thread-slope", "threads"}};
@@ -149,6 +150,7 @@ void Run::take_sample() {
       since == 0 ? -1 : static_cast<double>(zokio::Instant::now().ns - since) / 1e9;
   Sources now{.runtime = options_.runtime->stats(),
               .process = options_.process(),
+              .heap_in_use_bytes = heap_in_use_bytes(),
               .jobs = options_.jobs->stats(),
               .job_latency = ledger_.latency()};
   const Accounting books = ledger_.accounting();

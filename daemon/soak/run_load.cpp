@@ -85,13 +85,15 @@ void Run::fill_histories() {
 bool Run::histories_full() const {
   const jobs::EngineStats stats = options_.jobs->stats();
   uint64_t retained = 0;
+  uint64_t events = 0;  // at least: each submit, start and end published one
   for (const jobs::KindStats& kind : stats.kinds) {
     for (const model::JobState state : model::kJobStates) {
       if (is_terminal(state)) retained += kind.in_state(state);
     }
+    events += kind.accepted + kind.attempts_first + kind.attempts_retry + kind.attempts_recovery;
+    for (const model::Outcome outcome : model::kOutcomes) events += kind.with_outcome(outcome);
   }
-  return retained >= options_.jobs->limits().retain_finished &&
-         stats.revision >= model::kEventHistoryMax;
+  return retained >= options_.jobs->limits().retain_finished && events >= model::kEventHistoryMax;
 }
 
 void Run::offer(model::JobSpec spec, int64_t due_ns) {

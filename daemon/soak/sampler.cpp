@@ -2,6 +2,8 @@
 
 #include "soak/sampler.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -63,12 +65,18 @@ zokio::HistogramSnapshot between(const zokio::HistogramSnapshot& before,
   return fresh;
 }
 
+uint64_t heap_in_use_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 Sample Sampler::take(double t, bool baseline, const Sources& now) {
   Sample sample;
   sample.t = t;
   sample.baseline = baseline;
   take_runtime(now.runtime, sample);
   sample.rss_anon_bytes = now.process.rss_anon_bytes;
+  sample.heap_in_use_bytes = now.heap_in_use_bytes;
   sample.fds = static_cast<uint32_t>(now.process.open_fds);
   sample.threads = static_cast<uint32_t>(now.process.threads);
   sample.queued = now.jobs.queued;

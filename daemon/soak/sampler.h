@@ -15,9 +15,14 @@ namespace zokiod::soak {
 zokio::HistogramSnapshot between(const zokio::HistogramSnapshot& before,
                                  const zokio::HistogramSnapshot& after);
 
+// Bytes that malloc has handed out, in all its arenas. Resident memory also holds what was freed
+// and lies between; this tells a leak from that. 0: the allocator does not say (sanitizers).
+uint64_t heap_in_use_bytes();
+
 struct Sources {
   zokio::RuntimeSnapshot runtime;
   zokio::os::ProcessStats process;
+  uint64_t heap_in_use_bytes = 0;
   jobs::EngineStats jobs;
   zokio::HistogramSnapshot job_latency;  // of the soak's jobs, cumulative
   uint64_t finished = 0;                 // of the soak's jobs

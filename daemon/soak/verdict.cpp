@@ -107,6 +107,15 @@ Check check_rss(const Record& record) {
   return check;
 }
 
+Check check_heap(const Record& record) {
+  const auto points = steady(
+      record, true, [](const Sample& s) { return static_cast<double>(s.heap_in_use_bytes); });
+  Check check = check_slope(record, "heap-slope", "Growth of memory handed out by malloc",
+                            "bytes/s", record.plan.limits.heap_bytes_per_second, points);
+  excuse_histories(record, check);
+  return check;
+}
+
 Check check_unaccounted(const Record& record) {
   const auto points = steady(record, true, [](const Sample& s) {
     return static_cast<double>(s.rss_anon_bytes) -
@@ -371,6 +380,7 @@ Verdict judge(const Record& record) {
   Verdict verdict;
   verdict.checks = check_accounting(record);
   verdict.checks.push_back(check_rss(record));
+  verdict.checks.push_back(check_heap(record));
   verdict.checks.push_back(check_unaccounted(record));
   verdict.checks.push_back(check_fds(record));
   verdict.checks.push_back(check_threads(record));

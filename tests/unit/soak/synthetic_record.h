@@ -46,6 +46,7 @@ inline Record good_record(Shape shape = {}) {
     s.t = i;
     s.baseline = in_cycle < r.plan.resize_every_s - 3;
     s.rss_anon_bytes = static_cast<uint64_t>(2e8 + level + shape.rss_noise_bytes * normal(random));
+    s.heap_in_use_bytes = static_cast<uint64_t>(6e7 + shape.rss_noise_bytes / 8 * normal(random));
     s.pool_in_use_bytes = 20 << 20;
     s.fds = 40 + static_cast<uint32_t>(random() % 3);
     s.threads = 20;

@@ -52,6 +52,13 @@ TEST(Verdict, LeakOf256KiPerSecondFailsForManySeeds) {
   }
 }
 
+TEST(Verdict, HeapThatGrowsFailsAlsoWhereResidentMemoryIsNoisy) {
+  Record record = good_record({.rss_resize_bytes = 400 << 20});
+  for (Sample& s : record.samples) s.heap_in_use_bytes += static_cast<uint64_t>(16 * 1024 * s.t);
+  EXPECT_EQ(check_of(judge(record), "rss-slope").state, CheckState::Inconclusive);
+  EXPECT_EQ(check_of(judge(record), "heap-slope").state, CheckState::Fail);
+}
+
 TEST(Verdict, SmallLeakIsNeverAPass) {
   // Three times the limit of the window, which is about what a soak of this length can resolve.
   for (uint64_t seed = 1; seed <= 20; ++seed) {
