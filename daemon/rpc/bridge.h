@@ -83,16 +83,22 @@ class StreamCall final : public grpc::ServerWriteReactor<Response> {
   zokio::Task<zokio::Result<void>> write(Response message) {
     {
       std::scoped_lock lock(mutex_);
-      if (gone_) co_return zokio::fail(zokio::Errc::Cancelled, "stream");
+      // Still writing: the wait for that write was cancelled, and this task with it.
+      if (gone_ || writing_) co_return zokio::fail(zokio::Errc::Cancelled, "stream");
       writing_ = true;
     }
     message_ = std::move(message);
-    written_.reset();
     this->StartWrite(&message_);
-    // Cancelled here, the write may still be going on: finish() waits for its end.
-    ZOKIO_CO_CHECKED(co_await written_.wait());
-    std::scoped_lock lock(mutex_);
-    if (gone_) co_return zokio::fail(zokio::Errc::Cancelled, "stream");
+    // The event may come once too often (its set() of the write before can still be under way), so
+    // the flag decides; reset before looking at it, or an end in between would be missed.
+    while (true) {
+      // Cancelled here, the write may still be going on: finish() waits for its end.
+      ZOKIO_CO_CHECKED(co_await written_.wait());
+      written_.reset();
+      std::scoped_lock lock(mutex_);
+      if (gone_) co_return zokio::fail(zokio::Errc::Cancelled, "stream");
+      if (!writing_) break;
+    }
     co_return zokio::Result<void>();
   }
 

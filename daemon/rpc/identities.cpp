@@ -30,12 +30,12 @@ int receive_limit(uint64_t limit) {
   return static_cast<int>(std::min(kMost, limit + (limit >> 1) + (1u << 20)));
 }
 
-// The plugin for one server only; gRPC's own switch is for all servers of the process.
-class WithReflection final : public grpc::ServerBuilderOption {
+// Linking the reflection library gives it to every server of the process; this takes it from one.
+class WithoutReflection final : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    std::erase_if(*plugins, [](const auto& p) { return p->name() == "proto_server_reflection"; });
   }
 };
 
@@ -85,7 +85,7 @@ class Identities::Endpoint {
     builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
-    if (options.reflection) builder.SetOption(std::make_unique<WithReflection>());
+    if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     builder.RegisterService(&jobs_);
     builder.RegisterService(&runtime_);
     builder.RegisterService(&stats_);
@@ -117,6 +117,7 @@ class Identities::DeniedEndpoint {
   explicit DeniedEndpoint(CallStats& stats) : denial_(stats) {
     grpc::ServerBuilder builder;
     builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+    builder.SetOption(std::make_unique<WithoutReflection>());
     builder.SetMaxReceiveMessageSize(4096);
     builder.RegisterCallbackGenericService(&denial_);
     server_ = builder.BuildAndStart();
@@ -131,7 +132,10 @@ class Identities::DeniedEndpoint {
 
 Identities::Identities(const ServerOptions& options, const Dependencies& dependencies,
                        CallStats& stats)
-    : options_(options), dependencies_(dependencies), stats_(stats) {}
+    : options_(options), dependencies_(dependencies), stats_(stats) {
+  // Before the first builder. Idempotent, and the reason why the library is linked at all.
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+}
 
 Identities::~Identities() = default;
 

@@ -117,33 +117,56 @@ TEST_F(Reload, ReloadConfigRefusesAWholeFileThatIsWrong) {
 
 // Debian has no client for reflection, so the one message is written by hand: field 7, list
 // services, and the names are looked for in the bytes of the answer.
-TEST_F(Admin, ReflectionListsTheServices) {
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  auto context = call();
-  auto stream = stub.PrepareCall(
-      context.get(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
-  void* tag = nullptr;
-  bool ok = false;
-  stream->StartCall(&tag);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::Slice slice(std::string("\x3a\x00", 2));
-  stream->WriteLast(grpc::ByteBuffer(&slice, 1), {}, &tag);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::ByteBuffer answer;
-  stream->Read(&answer, &tag);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::Slice all;
-  ASSERT_TRUE(answer.DumpToSingleSlice(&all).ok());
-  const std::string text(reinterpret_cast<const char*>(all.begin()), all.size());
+class Reflection : public Admin {
+ protected:
+  grpc::Status list_services(std::string& text) {
+    grpc::GenericStub stub(channel_);
+    grpc::CompletionQueue queue;
+    auto context = call();
+    auto stream = stub.PrepareCall(
+        context.get(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    stream->StartCall(&tag);
+    EXPECT_TRUE(queue.Next(&tag, &ok) && ok);
+    const grpc::Slice request(std::string("\x3a\x00", 2));
+    stream->WriteLast(grpc::ByteBuffer(&request, 1), {}, &tag);
+    queue.Next(&tag, &ok);
+    grpc::ByteBuffer answer;
+    stream->Read(&answer, &tag);
+    queue.Next(&tag, &ok);
+    grpc::Slice all;
+    if (ok && answer.DumpToSingleSlice(&all).ok())
+      text.assign(reinterpret_cast<const char*>(all.begin()), all.size());
+    grpc::Status status;
+    stream->Finish(&status, &tag);
+    queue.Next(&tag, &ok);
+    return status;
+  }
+};
+
+TEST_F(Reflection, ListsTheServices) {
+  std::string text;
+  const auto status = list_services(text);
+  ASSERT_TRUE(status.ok()) << status.error_message();
   for (const char* service :
        {"zokio.v1.JobService", "zokio.v1.RuntimeService", "zokio.v1.StatsService",
-        "zokio.v1.AdminService", "grpc.health.v1.Health"})
+        "zokio.v1.AdminService", "zokio.v1.SoakService", "grpc.health.v1.Health"})
     EXPECT_NE(text.find(service), std::string::npos) << service;
-  grpc::Status status;
-  stream->Finish(&status, &tag);
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+class NoReflection : public Reflection {
+ protected:
+  void SetUp() override {
+    DaemonProcess::Options options;
+    options.arguments = {"--set", "rpc.reflection=false"};
+    start(std::move(options));
+  }
+};
+
+TEST_F(NoReflection, CanBeSwitchedOff) {
+  std::string text;
+  EXPECT_EQ(list_services(text).error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 }  // namespace
