@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -37,6 +38,8 @@ using zokio::Errc;
 constexpr zokio::Duration kStuckLimit = std::chrono::seconds(10);
 // How often the keeper looks at everything.
 constexpr zokio::Duration kTick = std::chrono::seconds(1);
+// Of the C library; the pools of the runtime and the caches of each thread take most requests.
+constexpr int kMallocArenas = 2;
 // After the drain: for calls that are still being answered.
 constexpr zokio::Duration kCallGrace = std::chrono::seconds(1);
 // After the engine stopped, nothing but the servers' own tasks is left.
@@ -122,6 +125,9 @@ Reported<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
 
 // What the process that started us hands over, before any thread exists.
 Reported<> Daemon::take_over() {
+  // Records of jobs live long and are freed by other threads than made them. With an arena for each
+  // thread the holes between them pile up: 45 MiB resident instead of 33 after 36,000 jobs.
+  ::mallopt(M_ARENA_MAX, kMallocArenas);
   lifecycle::become_subreaper();
   const auto fd = lifecycle::take_listening_socket();
   if (!fd) return model::refuse(model::make_report(fd.error(), "LISTEN_FDS"));

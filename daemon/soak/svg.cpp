@@ -91,8 +91,10 @@ std::string axes(const Chart& chart, const Scale& scale) {
     const std::string label = scale.t_max > 7200  ? print("%.3g h", t / 3600)
                               : scale.t_max > 300 ? print("%.3g min", t / 60)
                                                   : print("%.0f s", t);
-    out += print("<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", scale.x(t),
-                 kHeight - 7) +
+    const bool at_end = scale.x(t) > kWidth - 3 * kRight;  // centred, it would be cut off
+    out += print(at_end ? "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">"
+                        : "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                 at_end ? kWidth - 1 : scale.x(t), kHeight - 7) +
            label + "</text>";
   }
   return out;
