@@ -91,22 +91,37 @@ bool intact(const Block& block) {
   return true;
 }
 
+// Gives back the block at `index`. False: it did not hold what was written into it.
+bool give_back(std::vector<Block>& live, size_t index) {
+  if (!intact(live[index])) return false;
+  std::swap(live[index], live.back());
+  live.pop_back();
+  return true;
+}
+
+// A block of `size`. At the limit of the pool blocks of our own go back first: who holds some and
+// waits for more, beside others who do the same, can wait for ever.
+Task<Result<Buffer>> lease_or_give_back(std::vector<Block>& live, size_t size) {
+  while (!live.empty()) {
+    Result<Buffer> buffer = zokio::mem::lease(size);
+    if (buffer || buffer.error().detail != zokio::Detail::Limit) co_return buffer;
+    if (!give_back(live, live.size() - 1)) co_return zokio::fail(Errc::DataLoss, "synthetic.alloc");
+  }
+  co_return co_await lease_patiently(size);
+}
+
 Task<Result<uint64_t>> churn_task(Churn* churn, uint32_t task) {
   std::vector<Block> live;
   uint64_t sum = 0;
   for (uint64_t i = 0; i < churn->operations_each; ++i) {
     const uint64_t random = mix(churn->seed, uint64_t{task} << 40 | i);
-    if (live.size() >= churn->live) {
-      Block& old = live[random % live.size()];
-      if (!intact(old)) co_return zokio::fail(Errc::DataLoss, "synthetic.alloc");
-      std::swap(old, live.back());
-      live.pop_back();
-    }
+    if (live.size() >= churn->live && !give_back(live, random % live.size()))
+      co_return zokio::fail(Errc::DataLoss, "synthetic.alloc");
     Block block;
     // Small sizes as often as large ones: the exponent is drawn, then the size below it.
     const uint64_t cap = std::max(kBlockMin, churn->block_max >> (random >> 8) % 8);
     const uint64_t size = kBlockMin + (random >> 16) % (cap - kBlockMin + 1);
-    ZOKIO_CO_TRY(block.buffer, co_await lease_patiently(size));
+    ZOKIO_CO_TRY(block.buffer, co_await lease_or_give_back(live, size));
     block.key = random;
     fill(block);
     sum += mix(random, size);
