@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // zokiod: arguments -> configuration -> Daemon -> exit code (README.md lists the codes).
 
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -9,7 +11,6 @@
 #include "lifecycle/log.h"
 #include "lifecycle/signals.h"
 #include "metrics/build_info.h"
-#include "spdlog/spdlog.h"
 
 namespace {
 
