@@ -147,6 +147,7 @@ run_pod() {
 }
 
 check_confined() {
+  sidecar_ctl version
   note "confined: uid 65532, no capabilities, read-only root"
   [[ $(podman exec "$pod-zokiod" id -u) == 65532 ]] || fail "the sidecar is not uid 65532"
   podman exec "$pod-zokiod" grep -q '^CapEff:[[:space:]]*0000000000000000$' /proc/1/status || fail "capabilities are left"

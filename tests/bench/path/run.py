@@ -160,14 +160,18 @@ def shown(value, unit):
 
 def table(new):
     by = {(r["name"], r["impl"]): r for r in new}
-    print(f"\n{'workload':<20} {'zokio':>28} {'beanstalkd -f 0':>28}  ratio")
+    rows = [("workload", "zokio", "beanstalkd -f 0", "ratio")]
     for name in sorted({r["name"] for r in new}):
         ours, peer = by[name, "zokio"], by[name, "beanstalkd"]
         unit = ours["unit"]
         # Above 1 we are ahead, whatever the unit.
         ratio = peer["median"] / ours["median"] if unit == "ns" else ours["median"] / peer["median"]
         cells = [f"{shown(r['median'], unit)} ({shown(r['min'], unit)} .. {shown(r['max'], unit)})" for r in (ours, peer)]
-        print(f"{name:<20} {cells[0]:>28} {cells[1]:>28}  {ratio:.2f} x {'ahead' if ratio >= 1 else 'BEHIND'}")
+        rows.append((name, *cells, f"{ratio:.2f} x {'ahead' if ratio >= 1 else 'BEHIND'}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     print("\nmedian (min .. max); ratio above 1: zokio is better")
     for name, meaning in MEANING.items():
         print(f"  {name}: {meaning}")
