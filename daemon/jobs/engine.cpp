@@ -255,6 +255,10 @@ Task<Reported<Job>> Engine::cancel(JobId id) {
         step_end = impl->step_end(*entry);  // then look again
       } else if (entry->job.state == JobState::Running) {
         if (entry->job.cancel_requested) co_return view(*entry);
+        // It ended and the store refused its result: there is nothing to tell.
+        if (!entry->run)
+          co_return model::refuse(Errc::Unavailable, model::reason::kJournalUnavailable,
+                                  "its attempt ended, and the end could not be stored");
         entry->job.cancel_requested = true;
         run = entry->run;
         job = entry->job;
