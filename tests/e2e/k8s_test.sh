@@ -46,10 +46,8 @@ need_root
 need_tools podman buildah runc mmdebstrap curl
 [[ -x $build/bin/zokiod && -x $build/bin/zokioctl ]] || fail "no zokiod and zokioctl in $build/bin"
 
-mirror=${ZOKIO_E2E_MIRROR:-http://deb.debian.org/debian}
-suite=$(. /etc/os-release && echo "${ID:-}:${VERSION_CODENAME:-}")
-[[ $suite == debian:* ]] || skip "built on $suite; the image is made of Debian"
-suite=${suite#debian:}
+suite=$(debian_suite) || exit $?
+mirror=$(debian_mirror "$suite") || exit $?
 work=$(mktemp -d /var/tmp/zokio-pod.XXXXXX)
 image=localhost/zokiod:test
 pod=zokio-test

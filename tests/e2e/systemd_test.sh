@@ -17,11 +17,8 @@ need_tools mmdebstrap systemd-nspawn nsenter unshare python3
 [[ -x $build/bin/zokiod && -x $build/bin/zokioctl ]] || fail "no zokiod and zokioctl in $build/bin"
 [[ -d /sys/fs/cgroup/systemd || -f /sys/fs/cgroup/cgroup.controllers ]] || skip "no cgroups to boot systemd in"
 
-mirror=${ZOKIO_E2E_MIRROR:-http://deb.debian.org/debian}
-# The libraries are those of the machine that built, so the tree is of its release.
-suite=$(. /etc/os-release && echo "${ID:-}:${VERSION_CODENAME:-}")
-[[ $suite == debian:* ]] || skip "built on $suite; the tree is made for Debian"
-suite=${suite#debian:}
+suite=$(debian_suite) || exit $?
+mirror=$(debian_mirror "$suite") || exit $?
 work=$(mktemp -d /var/tmp/zokio-systemd.XXXXXX)
 root=$work/root
 nspawn=
