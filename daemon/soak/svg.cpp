@@ -86,7 +86,9 @@ std::string axes(const Chart& chart, const Scale& scale) {
                  scale.y(v) + 3.5) +
            escape_html(format_value(v, chart.unit)) + "</text>";
   }
-  const double time_step = nice_step(scale.t_max * 0.8);
+  // Round in the unit that is shown.
+  const double time_unit = scale.t_max > 7200 ? 3600 : scale.t_max > 300 ? 60 : 1;
+  const double time_step = nice_step(scale.t_max * 0.8 / time_unit) * time_unit;
   for (double t = 0; t <= scale.t_max * 1.0001; t += time_step) {
     const std::string label = scale.t_max > 7200  ? print("%.3g h", t / 3600)
                               : scale.t_max > 300 ? print("%.3g min", t / 60)
