@@ -76,8 +76,8 @@ class Identities::Endpoint {
         runtime_(environment_, dependencies),
         stats_(environment_, dependencies),
         admin_(environment_, dependencies, options) {
-    // Linked in so that reflection can describe the health service that gRPC brings.
-    (void)grpc::health::v1::HealthCheckRequest::default_instance();
+    // gRPC brings the service without its descriptor; naming ours links it in for reflection.
+    ZOKIO_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr, "compiled in");
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(receive_limit(options.message_limit_bytes));

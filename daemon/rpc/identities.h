@@ -6,7 +6,7 @@
 // gRPC 1.51 names a connection that it was handed "fd:12" and nothing else, and numbers of
 // descriptors come back: a call that was read from a connection just closed could be taken for one
 // of the connection that has the number next. A server of its own for each identity makes the
-// mistake impossible: its services are built for one Principal. The price is about 100 KiB and one
+// mistake impossible: its services are built for one Principal. The price is about 32 KiB and one
 // idle thread for each user that ever connected, at most kIdentitiesMax of them.
 // Thread: any; serve() is the acceptor's.
 

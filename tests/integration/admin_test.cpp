@@ -115,11 +115,11 @@ TEST_F(Reload, ReloadConfigRefusesAWholeFileThatIsWrong) {
   EXPECT_EQ(must_get_runtime().desired().workers(), 2u) << "nothing was applied";
 }
 
-// Debian has no client for reflection, so the one message is written by hand: field 7, list
-// services, and the names are looked for in the bytes of the answer.
+// Debian has no client for reflection, so the messages are written by hand (field 7: list services,
+// field 4: the file that has a symbol) and names are looked for in the bytes of the answer.
 class Reflection : public Admin {
  protected:
-  grpc::Status list_services(std::string& text) {
+  grpc::Status ask(const std::string& message, std::string& text) {
     grpc::GenericStub stub(channel_);
     grpc::CompletionQueue queue;
     auto context = call();
@@ -129,7 +129,7 @@ class Reflection : public Admin {
     bool ok = false;
     stream->StartCall(&tag);
     EXPECT_TRUE(queue.Next(&tag, &ok) && ok);
-    const grpc::Slice request(std::string("\x3a\x00", 2));
+    const grpc::Slice request(message);
     stream->WriteLast(grpc::ByteBuffer(&request, 1), {}, &tag);
     queue.Next(&tag, &ok);
     grpc::ByteBuffer answer;
@@ -143,7 +143,22 @@ class Reflection : public Admin {
     queue.Next(&tag, &ok);
     return status;
   }
+  grpc::Status list_services(std::string& text) { return ask(std::string("\x3a\x00", 2), text); }
+  grpc::Status find_symbol(const std::string& symbol, std::string& text) {
+    return ask("\x22" + std::string(1, static_cast<char>(symbol.size())) + symbol, text);
+  }
 };
+
+TEST_F(Reflection, DescribesEveryService) {
+  for (const auto& [service, word] : {std::pair("zokio.v1.JobService", "SubmitJobRequest"),
+                                      std::pair("zokio.v1.StatsService", "GetStatsRequest"),
+                                      std::pair("grpc.health.v1.Health", "HealthCheckRequest")}) {
+    std::string text;
+    const auto status = find_symbol(service, text);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_NE(text.find(word), std::string::npos) << service << " has no descriptor";
+  }
+}
 
 TEST_F(Reflection, ListsTheServices) {
   std::string text;
