@@ -182,11 +182,12 @@ TEST_P(FileChecksumTest, AFileThatBecomesALinkIsNotFollowed) {
   // The first, read by one of four tasks, changes the last, which is far behind.
   for (int i = 0; i < 64; ++i) write(in_root(fmt::format("tree/{:02}", i)), noise(256 * 1024, 5));
   FakeContext context(*runtime_, policy(), FileChecksumSpec{in_root("tree"), {}});
-  std::atomic<bool> once{false};
+  std::once_flag once;  // the other tasks wait for the change
   context.on_progress = [&](uint64_t) {
-    if (once.exchange(true)) return;
-    std::filesystem::remove(in_root("tree/63"));
-    std::filesystem::create_symlink(outside("secret"), in_root("tree/63"));
+    std::call_once(once, [&] {
+      std::filesystem::remove(in_root("tree/63"));
+      std::filesystem::create_symlink(outside("secret"), in_root("tree/63"));
+    });
   };
   EXPECT_REPORT(run(context), Errc::PermissionDenied, "PERMISSION_DENIED",
                 "read 63: open: PERMISSION_DENIED (ELOOP: Too many levels of symbolic links)");
@@ -247,10 +248,11 @@ TEST_P(UnprivilegedTest, NoPermission) {
   // Lost between the walk and the reading.
   for (int i = 0; i < 64; ++i) write(in_root(fmt::format("more/{:02}", i)), noise(256 * 1024, 5));
   FakeContext context(*runtime_, policy(), FileChecksumSpec{in_root("more"), manifest});
-  std::atomic<bool> once{false};
+  std::once_flag once;  // the other tasks wait for the change
   context.on_progress = [&](uint64_t) {
-    if (!once.exchange(true))
+    std::call_once(once, [&] {
       std::filesystem::permissions(in_root("more/63"), std::filesystem::perms::none);
+    });
   };
   EXPECT_REPORT(run(context), Errc::PermissionDenied, "PERMISSION_DENIED",
                 "read 63: open: PERMISSION_DENIED (EACCES: Permission denied)");

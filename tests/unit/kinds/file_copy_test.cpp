@@ -196,6 +196,30 @@ TEST_P(FileCopyTest, CancelledAnywhereLeavesNothing) {
   }
 }
 
+// One bit changes between the writing and the reading back.
+TEST_P(FileCopyTest, DamageOnTheWayIsFoundAndLeavesNothing) {
+  constexpr uint64_t kSize = 1 << 20;
+  const std::string content = noise(kSize);
+  write(in_root("from"), content);
+  write(in_root("to"), "old");
+  FakeContext context(*runtime_, policy(), copy("from", "to", true));
+  const std::string part = in_root(".zokio-" + context.job().id.to_string() + ".part");
+  context.on_progress = [&](uint64_t done) {
+    if (done <= kSize) return;  // the first block that is read back: damage the last one
+    std::fstream file(part, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(kSize - 1);
+    file.put(static_cast<char>(content.back() ^ 1));
+  };
+  const auto done = run(context);
+  std::string damaged = content;
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  EXPECT_REPORT(done, Errc::DataLoss, "VERIFY_FAILED",
+                fmt::format("{}: wrote {} bytes with SHA-256 {}, read back {} bytes with {}",
+                            in_root("to"), kSize, sha256_of(content), kSize, sha256_of(damaged)));
+  EXPECT_EQ(read(in_root("to")), "old");
+  EXPECT_EQ(names(root()), (Names{"from", "to"}));
+}
+
 // What a crash left of the same job's attempt is in nobody's way.
 TEST_P(FileCopyTest, TheRestOfAnInterruptedAttemptIsReplaced) {
   write(in_root("from"), "content");

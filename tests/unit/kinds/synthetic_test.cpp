@@ -104,7 +104,7 @@ TEST_P(SyntheticTest, FileWithoutItsDirectory) {
 
 TEST_P(SyntheticTest, Cancelled) {
   // Far more than any machine does before the cancel arrives.
-  expect_cancelled(SyntheticSpawnSpec{1, 2'000'000, 8, 1000});
+  expect_cancelled(SyntheticSpawnSpec{1, 2'000'000, 8, 100'000});
   expect_cancelled(SyntheticAllocSpec{1, 50'000'000, 4, 32, 65536});
   expect_cancelled(SyntheticFileSpec{1, 8ull << 30, 4096, false});
 }
