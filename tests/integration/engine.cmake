@@ -10,6 +10,6 @@ foreach(name crash_recovery resize_under_load reload_drain)
     set(more SQLite::SQLite3)
   endif()
   zokio_test(${name}_test SOURCES ${name}_test.cpp LIBRARIES engine_support ${more}
-    LABELS integration TIMEOUT 300)
+    LABELS integration TIMEOUT 300 WITHOUT_URING)
   add_dependencies(${name}_test zokiod)
 endforeach()

@@ -28,6 +28,9 @@ TEST_F(Runtime, GetRuntimeShowsWhatIsDesiredAndWhatIs) {
   EXPECT_EQ(runtime.desired().pools_size(), 2);
   EXPECT_EQ(runtime.generation(), runtime.observed_generation());
   EXPECT_TRUE(runtime.actual().backend() == "io_uring" || runtime.actual().backend() == "epoll");
+  // epoll was not asked for, so there is a reason.
+  EXPECT_EQ(runtime.actual().fallback_reason().empty(), runtime.actual().backend() == "io_uring");
+  EXPECT_EQ(must_get_stats().io().fallback_reason(), runtime.actual().fallback_reason());
   EXPECT_FALSE(runtime.etag().empty());
   EXPECT_EQ(runtime.conditions_size(), 3);
 }
