@@ -546,10 +546,12 @@ Daemon::~Daemon() {
   http_.reset();
   control_.reset();
   engine_.reset();
+  // The writer wakes tasks: it ends before what it wakes them on. A task that still asks is
+  // refused.
+  if (store_) store_->close();
   if (runtime_ && !runtime_->shutdown(kRuntimeGrace))
     spdlog::error("tasks are left after {} s", kRuntimeGrace / std::chrono::seconds(1));
   runtime_.reset();
-  if (store_) store_->close();
   spdlog::info("stopped");
 }
 

@@ -74,6 +74,8 @@ class EngineTest : public testing::Test {
   }
   void stop() {
     engine_.reset();
+    // Its writer wakes tasks, so it ends before what it wakes them on.
+    if (store_) store_->close();
     if (runtime_) EXPECT_TRUE(runtime_->shutdown(60s));
     runtime_.reset();
     store_.reset();

@@ -29,6 +29,9 @@ TEST_F(Recovery, EverythingIsThereAgain) {
   const Job finished = must_wait(done->job.id);
   const JobId running = must_submit(until_go());
   ASSERT_TRUE(reaches(running, JobState::Running));
+  const auto first = on_runtime([&] { return engine_->read_log(running, {.follow = true}); });
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->data, "up\n");
   const JobId queued = must_submit(quick(5));
   reopen();  // the stop interrupts
 
