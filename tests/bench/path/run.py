@@ -188,7 +188,7 @@ def main():
         raise SystemExit("no beanstalkd: ./dev deps --bench")
     # Beside the results, so that both daemons write to the disk the user has chosen to build on.
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="path-", dir=arguments.out.parent))
+    work = Path(tempfile.mkdtemp(prefix="path-", dir=arguments.out.parent.resolve()))
     samples = {}
     try:
         env = environment(arguments.bin, work)
