@@ -47,6 +47,16 @@ constexpr zokio::Duration kRuntimeGrace = std::chrono::seconds(10);
 // After the second request to stop: for what ends commands (TERM, 5 s, KILL) and commits results.
 constexpr unsigned kForcedExitSeconds = 10;
 
+// A daemon that was killed while it started a command leaves a child that holds its lock and its
+// sockets until it has become that command: on a loaded machine that takes a moment.
+constexpr zokio::Duration kPredecessorGrace = std::chrono::seconds(5);
+constexpr std::chrono::milliseconds kPredecessorPoll{20};
+
+bool held_by_another(const Report& report) {
+  return report.reason == "STORE_IN_USE" || report.reason == "SOCKET_IN_USE" ||
+         report.error.os_errno == EADDRINUSE;
+}
+
 int64_t unix_ms() {
   return model::WallTime::now().unix_ns / 1'000'000;
 }
@@ -115,8 +125,15 @@ Reported<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   constexpr Step kSteps[] = {
       &Daemon::take_over, &Daemon::make_directories, &Daemon::start_runtime, &Daemon::start_jobs,
       &Daemon::start_rpc, &Daemon::start_http,       &Daemon::start_signals};
-  for (const Step step : kSteps)
-    if (auto done = (daemon.get()->*step)(); !done) return std::unexpected(std::move(done.error()));
+  for (const Step step : kSteps) {
+    const zokio::Instant until = zokio::Instant::now() + kPredecessorGrace;
+    auto done = (daemon.get()->*step)();
+    while (!done && held_by_another(done.error()) && zokio::Instant::now() < until) {
+      std::this_thread::sleep_for(kPredecessorPoll);
+      done = (daemon.get()->*step)();
+    }
+    if (!done) return std::unexpected(std::move(done.error()));
+  }
   daemon->start_keeper();
   daemon->notifier_.ready(daemon->status_line());
   spdlog::info("ready: socket {}", daemon->rpc_->socket_path());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SIGHUP, SIGTERM, a second SIGTERM and a drain over the API, seen from outside.
 #include <gtest/gtest.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 
 #include <fstream>
 #include <thread>
@@ -188,6 +188,19 @@ TEST_F(Lifecycle, OneStoreOneDaemon) {
   std::ifstream in(daemon_.data_dir() + "/second");
   const std::string said((std::istreambuf_iterator<char>(in)), {});
   EXPECT_NE(said.find("STORE_IN_USE"), std::string::npos) << said;
+  EXPECT_EQ(client_->health(""), "SERVING");
+}
+
+TEST_F(Lifecycle, ALockThatTheLastDaemonsChildStillHoldsIsWaitedFor) {
+  // What a killed daemon leaves for a moment: a child between its fork and its exec has the lock.
+  const std::string path = daemon_.state_dir() + "/lock";
+  const int held = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  std::jthread release([held] {
+    std::this_thread::sleep_for(500ms);
+    ::close(held);
+  });
+  start();
   EXPECT_EQ(client_->health(""), "SERVING");
 }
 
