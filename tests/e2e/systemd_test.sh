@@ -30,8 +30,9 @@ clean_up() {
   fi
   if [[ -n $nspawn ]] && kill -0 "$nspawn" 2>/dev/null; then
     in_box systemctl poweroff >/dev/null 2>&1 || true
-    for _ in $(seq 100); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.1; done
-    kill -TERM "$nspawn" 2>/dev/null || true
+    # nspawn ends with its tree. Its number is only used while it is our child that still runs.
+    for _ in $(seq 100); do [[ -n $(jobs -pr) ]] || break; sleep 0.1; done
+    [[ -z $(jobs -pr) ]] || kill -TERM "$nspawn"
   fi
   rm -rf "$work"
 }
