@@ -129,7 +129,9 @@ Reported<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
     const zokio::Instant until = zokio::Instant::now() + kPredecessorGrace;
     auto done = (daemon.get()->*step)();
     while (!done && held_by_another(done.error()) && zokio::Instant::now() < until) {
-      std::this_thread::sleep_for(kPredecessorPoll);
+      std::unique_lock lock(daemon->mutex_);  // another process holds it: nothing will wake us
+      daemon->wake_.wait_for(lock, kPredecessorPoll);
+      lock.unlock();
       done = (daemon.get()->*step)();
     }
     if (!done) return std::unexpected(std::move(done.error()));
