@@ -47,6 +47,26 @@ task::Header* WaitList::take_first() noexcept {
   return first->task_;
 }
 
+task::Header* WaitList::take_all() noexcept {
+  task::Header* first = nullptr;
+  task::Header** link = &first;
+  // A suspended task is in no queue, so its link is free.
+  while (task::Header* task = take_first()) {
+    *link = task;
+    link = &task->next;
+  }
+  *link = nullptr;
+  return first;
+}
+
+void wake_all(task::Header* first) noexcept {
+  while (first != nullptr) {
+    task::Header* task = first;
+    first = task->next;  // read first: the task may be gone once it is woken
+    task::wake(task);
+  }
+}
+
 void Waiter::on_cancel(CancelCallback* base) noexcept {
   auto* self = static_cast<Waiter*>(base);
   task::Header* task = nullptr;

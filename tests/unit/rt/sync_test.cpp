@@ -80,6 +80,31 @@ TEST_P(Sync, EventWakesEverybodyAndStaysSet) {
   EXPECT_TRUE(outcome.has_value());
 }
 
+// A waiter that resets the event as soon as it is woken must not be woken again by the same set().
+TEST_P(Sync, EventThatIsReusedWakesOncePerSet) {
+  struct Loop {
+    sync::Event event;
+    std::atomic<int> woken{0};
+    static Task<void> run(Loop* loop, int rounds) {
+      while (loop->woken.load() < rounds) {
+        Result<void> got = co_await loop->event.wait();
+        if (!got.has_value()) co_return;
+        loop->event.reset();
+        loop->woken.fetch_add(1);
+      }
+    }
+  };
+  constexpr int kRounds = 20'000;
+  auto loop = std::make_unique<Loop>();
+  auto task = runtime_->spawn(&Loop::run, loop.get(), kRounds);
+  for (int set = 1; set <= kRounds; ++set) {
+    loop->event.set();
+    ASSERT_TRUE(test::eventually([&] { return loop->woken.load() >= set; }));
+    ASSERT_EQ(loop->woken.load(), set);
+  }
+  EXPECT_TRUE(test::eventually([&] { return task.finished(); }));
+}
+
 TEST_P(Sync, SemaphoreNeverLetsMoreThanItsPermitsIn) {
   struct Gate {
     sync::Semaphore semaphore{3};

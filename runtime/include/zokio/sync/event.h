@@ -10,18 +10,16 @@ namespace zokio::sync {
 
 class Event : Pinned {
  public:
-  // Wakes everybody who waits. Idempotent.
+  // Wakes everybody who waits. Idempotent. The flag is set once, together with taking the waiters: a
+  // waiter that resets it as soon as it runs finds it reset.
   void set() noexcept {
-    while (true) {
-      task::Header* task;
-      {
-        std::scoped_lock guard(waiters_);
-        set_ = true;
-        task = waiters_.take_first();
-        if (task == nullptr) return;
-      }
-      task::wake(task);
+    task::Header* woken;
+    {
+      std::scoped_lock guard(waiters_);
+      set_ = true;
+      woken = waiters_.take_all();
     }
+    internal::wake_all(woken);
   }
   void reset() noexcept {
     std::scoped_lock guard(waiters_);

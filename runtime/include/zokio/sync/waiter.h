@@ -55,6 +55,8 @@ class WaitList : Pinned {
   bool empty() const noexcept { return head_ == nullptr; }
   // Unlinks the oldest waiter and returns its task, to be woken after unlock(); null when empty.
   task::Header* take_first() noexcept;
+  // Unlinks all, oldest first: their tasks as a list through Header::next, for wake_all().
+  task::Header* take_all() noexcept;
 
  private:
   friend class Waiter;
@@ -65,6 +67,9 @@ class WaitList : Pinned {
   Waiter* head_ = nullptr;
   Waiter* tail_ = nullptr;
 };
+
+// Wakes a list from take_all(). Requires: no lock held.
+void wake_all(task::Header* first) noexcept;
 
 template <class Ready>
 bool Waiter::wait_in(WaitList& list, std::coroutine_handle<> h, Ready ready) noexcept {
