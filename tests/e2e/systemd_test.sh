@@ -34,6 +34,11 @@ clean_up() {
     for _ in $(seq 100); do [[ -n $(jobs -pr) ]] || break; sleep 0.1; done
     [[ -z $(jobs -pr) ]] || kill -TERM "$nspawn"
   fi
+  # nspawn leaves the control groups it made beside ours; one in use refuses to go.
+  local hierarchy
+  for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    find "$hierarchy"/{payload,supervisor} -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done
   rm -rf "$work"
 }
 trap clean_up EXIT
