@@ -21,23 +21,27 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+// One turn of waiting for another thread, `spins` being how many there were. By feel: 40 are about
+// a microsecond, longer than any section that is waited for so, unless its thread is not running.
+inline void spin_pause(int spins) noexcept {
+  if (spins < 40)
+    cpu_relax();
+  else
+    sched_yield();
+}
+
 class SpinLock : Pinned {
  public:
   void lock() noexcept {
     // Ordering: acquire; pairs with the release in unlock().
     for (int spins = 0; locked_.exchange(true, std::memory_order_acquire); ++spins) {
-      if (spins < kSpins)
-        cpu_relax();
-      else
-        sched_yield();
+      spin_pause(spins);
     }
   }
   bool try_lock() noexcept { return !locked_.exchange(true, std::memory_order_acquire); }
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
  private:
-  // By feel: about a microsecond, longer than any section this protects.
-  static constexpr int kSpins = 40;
   std::atomic<bool> locked_{false};
 };
 

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/sync/waiter.h"
 
-#include <sched.h>
-
 #include "base/spin_lock.h"
 
 namespace zokio::sync::internal {
 
 void WaitList::lock() noexcept {
   for (int spins = 0; lock_.exchange(true, std::memory_order_acquire); ++spins) {
-    if (spins < 40)
-      cpu_relax();
-    else
-      sched_yield();
+    spin_pause(spins);
   }
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/task/cancel.h"
 
-#include <sched.h>
-
 #include "base/spin_lock.h"
 #include "zokio/task/context.h"
 
@@ -10,10 +8,7 @@ namespace zokio::task {
 
 void CancelScope::lock() noexcept {
   for (int spins = 0; lock_.exchange(true, std::memory_order_acquire); ++spins) {
-    if (spins < 40)
-      cpu_relax();
-    else
-      sched_yield();
+    spin_pause(spins);
   }
 }
 
@@ -51,10 +46,7 @@ void CancelCallback::unlink() noexcept {
     const bool running_elsewhere = scope->running_ == this && scope->running_thread_ != &context();
     scope->unlock();
     if (!running_elsewhere) break;
-    if (spins < 40)
-      cpu_relax();
-    else
-      sched_yield();
+    spin_pause(spins);
   }
   scope_ = nullptr;
 }

@@ -107,10 +107,7 @@ bool TimerEntry::cancel() noexcept {
     if (now == State::Firing) {
       // The callback runs on another thread, or it is the one that cancels.
       if (firing_thread == &task::context()) return false;
-      if (spins < 40)
-        cpu_relax();
-      else
-        sched_yield();
+      spin_pause(spins);
       continue;
     }
     Timers* timers = owner.load(std::memory_order_acquire);
