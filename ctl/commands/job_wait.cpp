@@ -63,7 +63,8 @@ void add_job_wait(CLI::App& app, Context& context, Action& action) {
   auto* command =
       app.add_subcommand("wait", "Until jobs are finished; exits with 1 when one did not succeed");
   command->add_option("id", options->ids, "Id of a job")->required();
-  add_duration(*command, "--timeout", options->timeout, "Give up after this and exit with 7 (never)");
+  add_duration(*command, "--timeout", options->timeout,
+               "Give up after this and exit with 7 (never)");
   command->callback([&context, &action, options] {
     action = [&context, options] {
       Interrupt interrupt;

@@ -7,6 +7,7 @@
 #include <semaphore>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -106,9 +107,11 @@ auto block_on(task::Executor& executor, F f, A&&... args) {
   std::optional<Outcome<R>> out;
   std::exception_ptr exception;
   std::binary_semaphore done(0);
-  spawn_on(executor, "block_on", &run_blocking<R, F, A...>, &f, &packed, &out, &exception, &done)
-      .detach();
+  auto handle = spawn_on(executor, "block_on", &run_blocking<R, F, A...>, &f, &packed, &out,
+                         &exception, &done);
   done.acquire();
+  // The task is on its last steps: the caller must not find it alive in the figures.
+  while (!handle.finished()) std::this_thread::yield();
   if (exception) std::rethrow_exception(exception);
   return std::move(*out);
 }

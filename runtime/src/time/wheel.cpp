@@ -86,8 +86,8 @@ uint64_t Wheel::next_tick() const noexcept {
     const unsigned shift = level * kSlotBits;
     const unsigned digit = static_cast<unsigned>(now_ >> shift) & (kSlots - 1);
     // 1 is the next slot; 64 is the current digit itself, a full turn ahead (top level only).
-    const auto ahead = 1 + static_cast<uint64_t>(std::countr_zero(
-                               std::rotr(occupied, static_cast<int>(digit + 1))));
+    const auto ahead = 1 + static_cast<uint64_t>(
+                               std::countr_zero(std::rotr(occupied, static_cast<int>(digit + 1))));
     const uint64_t base = (now_ >> shift) << shift;  // start of the current digit's slot
     return base + (ahead << shift);
   }

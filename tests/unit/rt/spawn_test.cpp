@@ -14,7 +14,7 @@ using Spawn = test::RuntimeTest;
 
 Task<uint64_t> yielding_square(uint64_t n) {
   for (uint64_t i = 0; i < n % 7; ++i) co_await yield_now();
-  co_return n * n;
+  co_return n* n;
 }
 Task<int> thrower() {
   throw std::runtime_error("spawned");

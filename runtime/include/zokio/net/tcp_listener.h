@@ -18,8 +18,8 @@ class TcpListener {
   // PermissionDenied, ... by errno. Does not wait.
   static Result<TcpListener> bind(Address address, int backlog = 1024);
 
-  // The next connection, with TCP_NODELAY. Errors: ResourceExhausted (descriptors), ECONNABORTED (that
-  // connection went away; accept again), ... Cancel: no connection is lost.
+  // The next connection, with TCP_NODELAY. Errors: ResourceExhausted (descriptors), ECONNABORTED
+  // (that connection went away; accept again), ... Cancel: no connection is lost.
   Task<Result<TcpStream>> accept();
 
   Result<Address> local_address() const;

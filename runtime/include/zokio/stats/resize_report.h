@@ -10,11 +10,11 @@ namespace zokio {
 
 // What a resize did.
 struct ResizeReport {
-  std::string component;        // "workers", "reactors", "pool.frames", ...
+  std::string component;  // "workers", "reactors", "pool.frames", ...
   uint64_t from = 0;
   uint64_t requested = 0;
-  uint64_t reached = 0;         // when the report was made
-  uint64_t moved_tasks = 0;     // handed over by retiring workers
+  uint64_t reached = 0;      // when the report was made
+  uint64_t moved_tasks = 0;  // handed over by retiring workers
   uint64_t moved_timers = 0;
   uint64_t reissued_ops = 0;    // operations that went to another reactor
   uint64_t released_bytes = 0;  // pools: given back to the system

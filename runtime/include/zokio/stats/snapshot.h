@@ -31,10 +31,10 @@ struct WorkerSnapshot {
   uint32_t slot = 0;
   WorkerState state = WorkerState::Empty;
   uint64_t queue_depth = 0;
-  uint64_t polls = 0;            // resumptions of tasks
+  uint64_t polls = 0;  // resumptions of tasks
   uint64_t parks = 0;
-  uint64_t noop_wakeups = 0;     // woken, found nothing
-  uint64_t busy_ns = 0;          // not parked
+  uint64_t noop_wakeups = 0;  // woken, found nothing
+  uint64_t busy_ns = 0;       // not parked
   uint64_t steal_hits = 0;
   uint64_t steal_empty = 0;
   uint64_t steal_contended = 0;
@@ -43,54 +43,54 @@ struct WorkerSnapshot {
   uint64_t scheduled_local = 0;
   uint64_t scheduled_io = 0;
   uint64_t scheduled_timer = 0;
-  int64_t heartbeat_ns = 0;      // monotonic instant of the last pass of the loop
+  int64_t heartbeat_ns = 0;  // monotonic instant of the last pass of the loop
 };
 
 struct SchedulerSnapshot {
   uint32_t workers_desired = 0;
-  std::vector<WorkerSnapshot> workers;     // every slot that was ever used
+  std::vector<WorkerSnapshot> workers;  // every slot that was ever used
   uint64_t injector_depth = 0;
-  uint64_t scheduled_remote = 0;           // from outside the workers
+  uint64_t scheduled_remote = 0;  // from outside the workers
   uint64_t blocking_depth = 0;
   uint64_t blocking_threads = 0;
   uint64_t blocking_busy = 0;
   uint64_t timers_pending = 0;
   uint64_t tasks_spawned = 0;
   uint64_t tasks_finished_ok = 0;
-  uint64_t tasks_finished_error = 0;       // ended with an error other than Cancelled, or an exception
+  uint64_t tasks_finished_error = 0;  // ended with an error other than Cancelled, or an exception
   uint64_t tasks_finished_cancelled = 0;
   uint64_t tasks_alive = 0;
-  HistogramSnapshot delay_ns;              // ready to running
-  HistogramSnapshot poll_ns;               // one resumption
+  HistogramSnapshot delay_ns;  // ready to running
+  HistogramSnapshot poll_ns;   // one resumption
 };
 
 struct PoolSnapshot {
-  std::string name;                        // "frames", "buffers"
-  uint64_t limit_bytes = 0;                // 0: none
+  std::string name;          // "frames", "buffers"
+  uint64_t limit_bytes = 0;  // 0: none
   uint64_t in_use_bytes = 0;
-  uint64_t cached_bytes = 0;               // free, kept by thread caches and central lists
+  uint64_t cached_bytes = 0;  // free, kept by thread caches and central lists
   uint64_t high_water_bytes = 0;
   uint64_t objects_in_use = 0;
-  uint64_t hits_thread = 0;                // served by the thread's cache
-  uint64_t hits_shared = 0;                // served by the central list
-  uint64_t misses_os = 0;                  // fresh memory from the operating system
+  uint64_t hits_thread = 0;  // served by the thread's cache
+  uint64_t hits_shared = 0;  // served by the central list
+  uint64_t misses_os = 0;    // fresh memory from the operating system
   uint64_t frees = 0;
   uint64_t refill_bytes = 0;
-  uint64_t released_bytes = 0;             // given back to the operating system
+  uint64_t released_bytes = 0;  // given back to the operating system
   uint64_t failures_limit = 0;
   uint64_t failures_os = 0;
-  bool shrinking = false;                  // in use or cached above the limit, converging
+  bool shrinking = false;  // in use or cached above the limit, converging
 };
 
 // One kind of operation of one backend.
 struct IoOpSnapshot {
-  std::string op;                          // "read", "write", "accept", ...
-  std::string backend;                     // "io_uring", "epoll"
+  std::string op;       // "read", "write", "accept", ...
+  std::string backend;  // "io_uring", "epoll"
   uint64_t ok = 0;
   uint64_t error = 0;
   uint64_t cancelled = 0;
   uint64_t bytes = 0;
-  HistogramSnapshot duration_ns;           // submitted to completed
+  HistogramSnapshot duration_ns;  // submitted to completed
 };
 
 enum class ReactorState : uint8_t { Empty, Active, Draining };
@@ -99,24 +99,24 @@ struct ReactorSnapshot {
   uint32_t slot = 0;
   ReactorState state = ReactorState::Empty;
   std::string backend;
-  std::string features;                    // "single_issuer,defer_taskrun,..."
-  std::string host;                        // "worker-0", "thread"
+  std::string features;  // "single_issuer,defer_taskrun,..."
+  std::string host;      // "worker-0", "thread"
   uint64_t inflight = 0;
   uint64_t submissions = 0;
-  uint64_t enters = 0;                     // system calls that entered the ring or the epoll set
+  uint64_t enters = 0;  // system calls that entered the ring or the epoll set
   uint64_t sq_full = 0;
   uint64_t cq_overflows = 0;
-  uint64_t remote_ops = 0;                 // arrived from other threads
-  uint64_t bells = 0;                      // wake-ups received through the bell
+  uint64_t remote_ops = 0;  // arrived from other threads
+  uint64_t bells = 0;       // wake-ups received through the bell
 };
 
 struct IoSnapshot {
   uint32_t reactors_desired = 0;
-  std::string backend;                     // in use
-  std::string fallback_reason;             // why epoll, when io_uring was wanted: "EPERM: io_uring_setup ..."
-  std::vector<ReactorSnapshot> reactors;   // every slot that was ever used
+  std::string backend;          // in use
+  std::string fallback_reason;  // why epoll, when io_uring was wanted: "EPERM: io_uring_setup ..."
+  std::vector<ReactorSnapshot> reactors;  // every slot that was ever used
   std::vector<IoOpSnapshot> ops;
-  uint64_t file_ops_blocking = 0;          // file operations that went to the blocking pool
+  uint64_t file_ops_blocking = 0;  // file operations that went to the blocking pool
 };
 
 struct RuntimeSnapshot {

@@ -10,8 +10,8 @@ namespace zokio::sync {
 
 class Event : Pinned {
  public:
-  // Wakes everybody who waits. Idempotent. The flag is set once, together with taking the waiters: a
-  // waiter that resets it as soon as it runs finds it reset.
+  // Wakes everybody who waits. Idempotent. The flag is set once, together with taking the waiters:
+  // a waiter that resets it as soon as it runs finds it reset.
   void set() noexcept {
     task::Header* woken;
     {
