@@ -16,6 +16,9 @@ namespace bench {
 inline std::unique_ptr<zokio::Runtime> start(const Config& config) {
   zokio::RuntimeOptions options;
   options.workers = config.workers;
+  // As many blocking threads as workers, for every peer: the pool's default size is no property of
+  // its speed.
+  options.blocking_threads = config.workers;
   auto runtime = zokio::Runtime::create(options);
   if (!runtime) {
     std::fprintf(stderr, "no runtime: %s\n", runtime.error().where);

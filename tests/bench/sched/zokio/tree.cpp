@@ -12,7 +12,7 @@ namespace {
 using zokio::JoinHandle;
 using zokio::Task;
 
-constexpr uint64_t kFib = 22;
+constexpr uint64_t kFib = 20;
 constexpr uint64_t kLeaves = 100'000;
 constexpr uint64_t kDepth = 10'000;
 constexpr uint64_t kCalls = 100'000;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Taking turns, and wake-ups: ../../zokio/turn.cpp and wake.cpp.
+
+use crate::harness::*;
+use crate::start;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+const TASKS: u64 = 200;
+const YIELDS: u64 = 1_000;
+const YIELDS_ALONE: u64 = 10_000;
+const PAIRS: u64 = 10_000;
+
+pub const WORKLOADS: [(&str, fn(&Config)); 5] = [
+    ("yield_many", yield_many),
+    ("yield_one", yield_one),
+    ("ping_pong", ping_pong),
+    ("wake", wake),
+    ("idle_cpu", idle_cpu),
+];
+
+fn yield_many(config: &Config) {
+    let runtime = start(config);
+    let tally = Arc::new(Tally::default());
+    measure(config, TASKS * YIELDS, || {
+        tally.expect(TASKS);
+        for i in 0..TASKS {
+            let tally = tally.clone();
+            runtime.spawn(async move {
+                let mut turns = 0;
+                for _ in 0..YIELDS {
+                    tokio::task::yield_now().await;
+                    turns += 1;
+                }
+                tally.add(i * turns);
+            });
+        }
+        tally.wait();
+        tally.is(sum_below(TASKS) * YIELDS)
+    });
+}
+
+fn yield_one(config: &Config) {
+    let runtime = start(config);
+    measure(config, YIELDS_ALONE, || {
+        let task = runtime.spawn(async {
+            let mut sum = 0;
+            for n in 0..YIELDS_ALONE {
+                tokio::task::yield_now().await;
+                sum += n;
+            }
+            sum
+        });
+        runtime.block_on(task).unwrap() == sum_below(YIELDS_ALONE)
+    });
+}
+
+fn ping_pong(config: &Config) {
+    let runtime = start(config);
+    let tally = Arc::new(Tally::default());
+    measure(config, PAIRS, || {
+        tally.expect(PAIRS);
+        let each = tally.clone();
+        runtime.spawn(async move {
+            for i in 0..PAIRS {
+                let tally = each.clone();
+                tokio::spawn(async move {
+                    let (ping_tx, ping_rx) = oneshot::channel::<u64>();
+                    let (pong_tx, pong_rx) = oneshot::channel::<u64>();
+                    tokio::spawn(async move { pong_tx.send(ping_rx.await.unwrap()).unwrap() });
+                    ping_tx.send(i).unwrap();
+                    tally.add(pong_rx.await.unwrap());
+                });
+            }
+        });
+        tally.wait();
+        tally.is(sum_below(PAIRS))
+    });
+}
+
+fn wake(config: &Config) {
+    let runtime = start(config);
+    let events = wake_events(config);
+    for _ in 0..config.runs {
+        let tally = Arc::new(Tally::default());
+        tally.expect(events);
+        let latency: Arc<Vec<AtomicI64>> = Arc::new((0..events).map(|_| AtomicI64::new(0)).collect());
+        let mut senders = Vec::new();
+        for i in 0..events {
+            let (sender, receiver) = oneshot::channel::<i64>();
+            senders.push(Some(sender));
+            let (tally, latency) = (tally.clone(), latency.clone());
+            runtime.spawn(async move {
+                let sent = receiver.await.unwrap();
+                latency[i as usize].store(now_ns() - sent, Ordering::Relaxed);
+                tally.add(i);
+            });
+        }
+        run_wakes(events, |i, now| senders[i as usize].take().unwrap().send(now).unwrap());
+        tally.wait();
+        let mut values: Vec<i64> = latency.iter().map(|v| v.load(Ordering::Relaxed)).collect();
+        report_wakes(config, &mut values, tally.is(sum_below(events)));
+    }
+}
+
+fn idle_cpu(config: &Config) {
+    let runtime = start(config);
+    measure_idle(config, || runtime.block_on(runtime.spawn(async { 1 })).unwrap() == 1);
+}
