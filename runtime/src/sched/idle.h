@@ -13,7 +13,6 @@
 //
 // Source: the idle set of Tokio's multi-thread scheduler. Thread: any.
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -58,7 +57,7 @@ class Idle : Pinned {
 
   // Searching in the high half, sleeping in the low half.
   // Ordering: seq_cst where the header says so.
-  alignas(kCacheLine) std::atomic<uint64_t> word_{0};
+  alignas(kCacheLine) Atomic<uint64_t> word_{0};
   // Guarded by lock_; agrees with the low half of word_ whenever it is free.
   SpinLock lock_;
   std::vector<uint32_t> sleepers_;

@@ -5,7 +5,6 @@
 // An intrusive list under a lock; its length can be read without.
 // Thread: any.
 
-#include <atomic>
 
 #include "base/spin_lock.h"
 #include "zokio/task/header.h"
@@ -31,7 +30,7 @@ class InjectQueue : Pinned {
   task::Header* head_ = nullptr;
   task::Header* tail_ = nullptr;
   // Written under lock_, read by any.
-  std::atomic<uint64_t> size_{0};
+  Atomic<uint64_t> size_{0};
 };
 
 }  // namespace zokio::sched

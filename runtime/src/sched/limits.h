@@ -14,12 +14,21 @@ namespace zokio::sched {
 inline constexpr unsigned kWorkerSlots = 256;
 
 // Tasks a worker keeps for itself; more spill to the injector, so that one worker cannot hoard.
+// A model test explores every interleaving, so there it is as small as the algorithm allows.
+#ifdef ZOKIO_MODEL
+inline constexpr uint32_t kLocalQueueSlots = 4;
+#else
 inline constexpr uint32_t kLocalQueueSlots = 256;
+#endif
 static_assert((kLocalQueueSlots & (kLocalQueueSlots - 1)) == 0, "indices wrap by masking");
 
 // Tasks taken from the injector at once: enough to pay for its lock, few enough to leave some for
 // the other workers.
+#ifdef ZOKIO_MODEL
+inline constexpr uint32_t kInjectBatch = 2;
+#else
 inline constexpr uint32_t kInjectBatch = 64;
+#endif
 static_assert(kInjectBatch <= kLocalQueueSlots / 2, "a batch must fit beside what is there");
 
 // Every so many polls a busy worker looks at its reactor and at the injector first. A prime, so

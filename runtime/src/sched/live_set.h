@@ -5,7 +5,6 @@
 // Sharded by task id. Thread: any.
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "base/cache_line.h"
@@ -36,9 +35,9 @@ class LiveSet : Pinned {
   Shard& shard_of(const task::Header* task) noexcept { return shards_[task->id % kShards]; }
 
   std::array<Shard, kShards> shards_;
-  std::atomic<uint64_t> next_id_{1};
-  std::atomic<uint64_t> alive_{0};
-  std::atomic<bool> closed_{false};
+  Atomic<uint64_t> next_id_{1};
+  Atomic<uint64_t> alive_{0};
+  Atomic<bool> closed_{false};
 };
 
 }  // namespace zokio::sched

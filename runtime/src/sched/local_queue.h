@@ -16,10 +16,10 @@
 // Source: the queue of Tokio's multi-thread scheduler.
 
 #include <array>
-#include <atomic>
 
 #include "base/cache_line.h"
 #include "sched/limits.h"
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
 #include "zokio/task/header.h"
 
@@ -61,18 +61,18 @@ class LocalQueue : Pinned {
     return static_cast<uint32_t>(head >> 32);
   }
   static constexpr uint32_t real_of(uint64_t head) noexcept { return static_cast<uint32_t>(head); }
-  std::atomic<task::Header*>& slot(uint32_t index) noexcept {
+  Atomic<task::Header*>& slot(uint32_t index) noexcept {
     return slots_[index & (kLocalQueueSlots - 1)];
   }
   bool spill(task::Header* task, uint32_t real, InjectQueue& inject) noexcept;
 
   // Any thread, atomic.
-  alignas(kCacheLine) std::atomic<uint64_t> head_{0};
+  alignas(kCacheLine) Atomic<uint64_t> head_{0};
   // Written by the owner, read by thieves.
   // Ordering: release in push and steal_into (on `into`); pairs with the acquire in steal_into.
-  alignas(kCacheLine) std::atomic<uint32_t> tail_{0};
+  alignas(kCacheLine) Atomic<uint32_t> tail_{0};
   // [real, tail) belongs to the owner, [steal, real) to the thief that moved `real`.
-  std::array<std::atomic<task::Header*>, kLocalQueueSlots> slots_{};
+  std::array<Atomic<task::Header*>, kLocalQueueSlots> slots_{};
 };
 
 }  // namespace zokio::sched

@@ -101,7 +101,7 @@ class Scheduler final : public task::Executor, Pinned {
   std::atomic<unsigned> active_{0};
   stats::Counter scheduled_remote_;
   // Bumped when the last task of a closed set ends: a futex.
-  std::atomic<uint32_t> all_ended_{0};
+  Atomic<uint32_t> all_ended_{0};
 
   // Control strand only.
   std::vector<std::unique_ptr<Worker>> owned_;

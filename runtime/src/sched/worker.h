@@ -103,14 +103,14 @@ class Worker : Pinned {
   LocalQueue queue_;
   time::Timers timers_;
   Parker parker_;
-  std::atomic<WorkerState> state_{WorkerState::Empty};
+  Atomic<WorkerState> state_{WorkerState::Empty};
   std::atomic<int64_t> heartbeat_ns_{0};
-  std::atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
+  Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
   std::atomic<bool> has_reactor_{false};
   // 0 while the thread runs, 1 when it is through: a futex for the control strand.
-  std::atomic<uint32_t> ended_{1};
+  Atomic<uint32_t> ended_{1};
   // Bumped when an order was carried out: a futex likewise.
-  std::atomic<uint32_t> orders_done_{0};
+  Atomic<uint32_t> orders_done_{0};
   stats::WorkerShard stats_;
 
   // Control strand only.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sched::LocalQueue, with room for four: the owner pushes and pops, thieves steal, the surplus goes
+// to the injector. Every task comes out exactly once, and who gets it sees what was written before
+// it was pushed. Each thief's queue is emptied by the thief itself, and by another thief.
+
+#include <gtest/gtest.h>
+
+#include "model/explorer.h"
+#include "sched/inject_queue.h"
+#include "sched/local_queue.h"
+
+namespace zokio::sched {
+namespace {
+
+using model::Execution;
+using model::explore;
+
+static_assert(kLocalQueueSlots == 4, "a model's capacity");
+
+constexpr unsigned kMost = 8;
+
+// Tasks with a plain payload, and how often each was taken.
+class Items {
+ public:
+  task::Header* make(unsigned i) {
+    payload_[i] = i + 1;
+    return &tasks_[i];
+  }
+  // Plain counts: a task that two threads take is a race, too.
+  void took(const task::Header* task) {
+    const auto i = static_cast<unsigned>(task - tasks_);
+    MODEL_CHECK(i < kMost, "what comes out was put in");
+    MODEL_CHECK(payload_[i] == i + 1, "who takes a task sees it");
+    ++taken_[i];
+  }
+  void took_all(task::Header* list) {
+    for (; list != nullptr; list = list->next) took(list);
+  }
+  void expect(unsigned count) {
+    for (unsigned i = 0; i < kMost; ++i)
+      MODEL_CHECK(taken_[i] == (i < count ? 1u : 0u), "each task comes out once");
+  }
+
+ private:
+  task::Header tasks_[kMost];
+  unsigned payload_[kMost] = {};
+  unsigned taken_[kMost] = {};
+};
+
+void empty(Items& items, LocalQueue& queue) {
+  while (task::Header* task = queue.pop()) items.took(task);
+}
+
+// Brings the indices just before their wrap, where a difference of them is easily done wrong.
+void spin_up(LocalQueue& queue, InjectQueue& inject, unsigned laps) {
+  task::Header dummy;
+  for (unsigned i = 0; i < laps; ++i) {
+    queue.push(&dummy, inject);
+    MODEL_CHECK(queue.pop() == &dummy, "one in, one out");
+  }
+}
+
+TEST(LocalQueueModel, OwnerAndThief) {
+  EXPECT_HOLDS(explore("local_queue: push, pop, steal", {}, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue own, other;
+    spin_up(own, inject, 3);
+    run.thread("owner", [&] {
+      for (unsigned i = 0; i < 3; ++i) own.push(items.make(i), inject);
+      if (task::Header* task = own.pop()) items.took(task);
+      own.push(items.make(3), inject);
+      if (task::Header* task = own.pop()) items.took(task);
+    });
+    run.thread("thief", [&] {
+      for (int i = 0; i < 2; ++i) {
+        const LocalQueue::Stolen stolen = own.steal_into(other);
+        if (stolen.first != nullptr) items.took(stolen.first);
+        if (task::Header* task = other.pop()) items.took(task);
+      }
+    });
+    run.go();
+    empty(items, own);
+    empty(items, other);
+    MODEL_CHECK(inject.empty(), "there was room");
+    items.expect(4);
+  }));
+}
+
+TEST(LocalQueueModel, TheLastTask) {
+  EXPECT_HOLDS(explore("local_queue: one task, owner and two thieves", {}, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue own, one, two;
+    run.thread("owner", [&] {
+      own.push(items.make(0), inject);
+      if (task::Header* task = own.pop()) items.took(task);
+    });
+    for (LocalQueue* mine : {&one, &two}) {
+      run.thread(mine == &one ? "thief 1" : "thief 2", [&, mine] {
+        const LocalQueue::Stolen stolen = own.steal_into(*mine);
+        if (stolen.first != nullptr) items.took(stolen.first);
+        MODEL_CHECK(stolen.count <= 1, "there is only one");
+      });
+    }
+    run.go();
+    empty(items, own);
+    items.expect(1);
+  }));
+}
+
+TEST(LocalQueueModel, OverflowBesideAThief) {
+  EXPECT_HOLDS(explore("local_queue: overflow and steal", {}, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue own, other;
+    for (unsigned i = 0; i < kLocalQueueSlots; ++i) own.push(items.make(i), inject);
+    run.thread("owner", [&] {
+      own.push(items.make(4), inject);
+      own.push(items.make(5), inject);
+      if (task::Header* task = own.pop()) items.took(task);
+    });
+    run.thread("thief", [&] {
+      const LocalQueue::Stolen stolen = own.steal_into(other);
+      if (stolen.first != nullptr) items.took(stolen.first);
+      empty(items, other);
+    });
+    run.go();
+    empty(items, own);
+    items.took_all(inject.take(kMost));
+    items.expect(6);
+  }));
+}
+
+TEST(LocalQueueModel, AThiefIsRobbed) {
+  EXPECT_HOLDS(explore("local_queue: steal from a thief", {}, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue own, one, two;
+    for (unsigned i = 0; i < 3; ++i) own.push(items.make(i), inject);
+    run.thread("thief 1", [&] {
+      const LocalQueue::Stolen stolen = own.steal_into(one);
+      if (stolen.first != nullptr) items.took(stolen.first);
+      empty(items, one);
+    });
+    run.thread("thief 2", [&] {
+      const LocalQueue::Stolen stolen = one.steal_into(two);
+      if (stolen.first != nullptr) items.took(stolen.first);
+      empty(items, two);
+    });
+    run.go();
+    empty(items, own);
+    items.expect(3);
+  }));
+}
+
+}  // namespace
+}  // namespace zokio::sched
