@@ -8,8 +8,8 @@
 // is enough to start a chain, and a burst of spawns does not wake everybody.
 //
 // No wake is lost: the producer makes the task visible, then (full fence) reads the word; a worker
-// that goes to sleep changes the word (read-modify-write), then looks at every queue again if it
-// was the last to search. One of the two sees the other.
+// that goes to sleep changes the word, then (full fence) looks at every queue again. One of the two
+// sees the other.
 //
 // Source: the idle set of Tokio's multi-thread scheduler. Thread: any.
 
@@ -39,6 +39,7 @@ class Idle : Pinned {
   [[nodiscard]] bool stop_searching() noexcept;
 
   // Enters the set of sleepers. The worker looks at all queues once more before it sleeps.
+  // Contains the full fence.
   void go_to_sleep(uint32_t worker, bool searching) noexcept;
   // After waking. True when it was woken by worker_to_wake, and so is searching; false when it
   // still was in the set, from which it is removed.
