@@ -9,7 +9,7 @@
 #include "zokio/base/result.h"
 #include "zokio/task/header.h"
 #include "zokio/task/task.h"
-#include "zokio/time/timer_entry.h"
+#include "zokio/time/timer.h"
 
 namespace zokio {
 
@@ -20,9 +20,9 @@ namespace internal {
 class DeadlineScope : Pinned {
  public:
   explicit DeadlineScope(Instant deadline) noexcept
-      : task_(task::current_task()), outer_(task_->scope), scope_(outer_), timer_(this) {
+      : task_(task::current_task()), outer_(task_->scope), scope_(outer_) {
     task_->scope = &scope_;
-    timer_.arm(deadline);
+    timer_.arm(deadline, &strike, this);
   }
   ~DeadlineScope() { leave(); }
 
@@ -37,18 +37,12 @@ class DeadlineScope : Pinned {
   }
 
  private:
-  struct Timer : time::TimerEntry {
-    explicit Timer(DeadlineScope* s) noexcept : TimerEntry(&strike), self(s) {}
-    static void strike(TimerEntry* entry) noexcept {
-      static_cast<Timer*>(entry)->self->scope_.cancel();
-    }
-    DeadlineScope* self;
-  };
+  static void strike(void* self) noexcept { static_cast<DeadlineScope*>(self)->scope_.cancel(); }
 
   task::Header* task_;
   task::CancelScope* outer_;
   task::CancelScope scope_;
-  Timer timer_;
+  time::Timer timer_;
   bool struck_ = false;
 };
 

@@ -3,7 +3,7 @@
 
 #include "zokio/base/result.h"
 #include "zokio/task/header.h"
-#include "zokio/time/timer_entry.h"
+#include "zokio/time/timer.h"
 
 namespace zokio {
 
@@ -17,28 +17,29 @@ class [[nodiscard]] Sleep : task::CancelCallback {
 
   bool await_ready() const noexcept { return deadline_ <= Instant::now(); }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
-    entry_.task = task::suspend_current(h);
-    // Whoever takes the entry out of the wheel (expiry or cancel) wakes the task.
-    return link_and(entry_.task->scope, [this]() noexcept {
-      entry_.arm(deadline_);
+    task_ = task::suspend_current(h);
+    // Whoever ends the timer (expiry or cancel) wakes the task.
+    return link_and(task_->scope, [this]() noexcept {
+      timer_.arm(deadline_, task_);
       return true;
     });
   }
   Result<void> await_resume() noexcept {
     unlink();
-    if (entry_.task == nullptr || entry_.fired()) return {};
+    if (task_ == nullptr || timer_.fired()) return {};
     return fail(Errc::Cancelled, "sleep");
   }
 
  private:
   static void on_cancel(CancelCallback* base) noexcept {
     auto* self = static_cast<Sleep*>(base);
-    task::Header* task = self->entry_.task;
-    if (self->entry_.cancel()) task::wake(task);
+    task::Header* task = self->task_;
+    if (self->timer_.cancel()) task::wake(task);
   }
 
   Instant deadline_;
-  TimerEntry entry_{static_cast<task::Header*>(nullptr)};
+  task::Header* task_ = nullptr;
+  Timer timer_;
 };
 
 }  // namespace time

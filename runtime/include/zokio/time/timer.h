@@ -35,8 +35,7 @@ class Timer : Pinned {
   }
 
   // Arms it on the current worker's timers: at the deadline, and never before, `wakes` is woken.
-  // Requires: called on a worker of a runtime; not armed (a timer that fired or was cancelled may
-  // be armed again).
+  // One that is armed already is cancelled first. Requires: called on a worker of a runtime.
   void arm(Instant deadline, task::Header* wakes) noexcept;
   // The same, but fn(arg) is called, on the worker that owns the timer then. It is short, takes no
   // lock that is held while a timer is cancelled, and does not destroy this timer.
