@@ -190,13 +190,17 @@ inline void control(const Config& config) {
   });
 }
 
+// wake_busy: how many, and how long the task that wakes goes on computing.
+inline constexpr uint64_t kBusyWakes = 200;
+inline constexpr int64_t kComputeNs = 100'000;
+
 // Wake-ups come at random gaps of 50 to 950 us, whatever the one before took.
 inline uint64_t wake_events(const Config& config) {
   return std::max<uint64_t>(100, static_cast<uint64_t>(config.ms * 4));
 }
 
 template <class F>
-void run_wakes(const Config&, uint64_t events, F wake) {
+void run_wakes(uint64_t events, F wake) {
   SplitMix random{7};
   sleep_outside(5'000'000);  // until every task waits and every worker sleeps
   int64_t due = now_ns();

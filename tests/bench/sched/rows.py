@@ -12,7 +12,7 @@ WORKERS = {
     "mutex": (1, 2), "mutex_4tasks": (1, 2), "semaphore": (1, 2),
     "timers": (1, 2), "timeout_cancel": (1, 2), "blocking_seq": (1, 2), "blocking_many": (1, 2),
     "parked_oneshot": (1,), "parked_notify": (1,), "parked_sleep": (1,),
-    "call_await": (1, 2), "wake": (1, 2), "idle_cpu": (8,),
+    "call_await": (1, 2), "wake": (1, 2), "wake_busy": (2,), "idle_cpu": (8,),
     "fib": (1, 2), "skynet": (1, 2), "nqueens": (1, 2),
 }
 
@@ -26,7 +26,7 @@ GOALS = {
     "mutex": ("tokio", 3), "semaphore": ("tokio", 3), "timers": ("tokio", 5), "timeout_cancel": ("tokio", 5),
     "blocking_seq": ("tokio", 1.2), "blocking_many": ("tokio", 2),
     **dict.fromkeys(["parked_oneshot", "parked_notify", "parked_sleep"], ("tokio", 1 / 0.6)),
-    **dict.fromkeys(["wake_p50", "wake_p99", "wake_p999"], ("tokio", 1)),
+    **dict.fromkeys(["wake_p50", "wake_p99", "wake_p999", "wake_busy_p50", "wake_busy_p99", "wake_busy_p999"], ("tokio", 1)),
     **dict.fromkeys(["fib", "skynet", "nqueens"], ("tbb", 2)),
 }
 

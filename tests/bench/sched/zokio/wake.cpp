@@ -25,8 +25,8 @@ Task<void> waiter(Wakes* wakes, uint64_t i, OneshotReceiver<int64_t> receiver) {
   wakes->tally.add(i);
 }
 
-void wake_run(const Config& config, zokio::Runtime& runtime, uint64_t events) {
-  Wakes wakes;
+std::vector<zokio::sync::OneshotSender<int64_t>> park_waiters(zokio::Runtime& runtime, Wakes& wakes,
+                                                              uint64_t events) {
   wakes.tally.expect(events);
   wakes.latency.resize(events);
   std::vector<zokio::sync::OneshotSender<int64_t>> senders;
@@ -35,14 +35,41 @@ void wake_run(const Config& config, zokio::Runtime& runtime, uint64_t events) {
     senders.push_back(std::move(sender));
     runtime.spawn(&waiter, &wakes, i, std::move(receiver)).detach();
   }
-  run_wakes(config, events, [&](uint64_t i, int64_t now) { senders[i].send(now); });
-  wakes.tally.wait();
-  report_wakes(config, wakes.latency, wakes.tally.is(sum_below(events)));
+  return senders;
 }
 
 void wake(const Config& config) {
   auto runtime = start(config);
-  for (int run = 0; run < config.runs; ++run) wake_run(config, *runtime, wake_events(config));
+  for (int run = 0; run < config.runs; ++run) {
+    Wakes wakes;
+    const uint64_t events = wake_events(config);
+    auto senders = park_waiters(*runtime, wakes, events);
+    run_wakes(events, [&](uint64_t i, int64_t now) { senders[i].send(now); });
+    wakes.tally.wait();
+    report_wakes(config, wakes.latency, wakes.tally.is(sum_below(events)));
+  }
+}
+
+// The same from a task that goes on computing, so that another worker has to take what it woke.
+Task<void> wake_and_compute(std::vector<zokio::sync::OneshotSender<int64_t>> senders) {
+  for (auto& sender : senders) {
+    co_await zokio::sleep(std::chrono::milliseconds(1));
+    const int64_t now = now_ns();
+    sender.send(now);
+    while (now_ns() < now + kComputeNs) {
+    }
+  }
+}
+
+void wake_busy(const Config& config) {
+  auto runtime = start(config);
+  for (int run = 0; run < config.runs; ++run) {
+    Wakes wakes;
+    auto senders = park_waiters(*runtime, wakes, kBusyWakes);
+    runtime->spawn(&wake_and_compute, std::move(senders)).detach();
+    wakes.tally.wait();
+    report_wakes(config, wakes.latency, wakes.tally.is(sum_below(kBusyWakes)));
+  }
 }
 
 Task<uint64_t> one() {
@@ -54,7 +81,8 @@ void idle_cpu(const Config& config) {
   measure_idle(config, [&] { return runtime->block_on(&one).value_or(0) == 1; });
 }
 
-constexpr Workload kWorkloads[] = {{"wake", &wake}, {"idle_cpu", &idle_cpu}};
+constexpr Workload kWorkloads[] = {
+    {"wake", &wake}, {"wake_busy", &wake_busy}, {"idle_cpu", &idle_cpu}};
 
 }  // namespace
 

@@ -5,18 +5,23 @@ use crate::harness::*;
 use crate::start;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot::{self, Sender};
 
 const TASKS: u64 = 200;
 const YIELDS: u64 = 1_000;
 const YIELDS_ALONE: u64 = 10_000;
 const PAIRS: u64 = 10_000;
+const BUSY_WAKES: u64 = 200;
+const COMPUTE_NS: i64 = 100_000;
 
-pub const WORKLOADS: [(&str, fn(&Config)); 5] = [
+pub const WORKLOADS: [(&str, fn(&Config)); 6] = [
     ("yield_many", yield_many),
     ("yield_one", yield_one),
     ("ping_pong", ping_pong),
     ("wake", wake),
+    ("wake_busy", wake_busy),
     ("idle_cpu", idle_cpu),
 ];
 
@@ -79,28 +84,60 @@ fn ping_pong(config: &Config) {
     });
 }
 
+struct Wakes {
+    tally: Tally,
+    latency: Vec<AtomicI64>,
+}
+
+fn park_waiters(runtime: &Runtime, events: u64) -> (Arc<Wakes>, Vec<Option<Sender<i64>>>) {
+    let latency = (0..events).map(|_| AtomicI64::new(0)).collect();
+    let wakes = Arc::new(Wakes { tally: Tally::default(), latency });
+    wakes.tally.expect(events);
+    let mut senders = Vec::new();
+    for i in 0..events {
+        let (sender, receiver) = oneshot::channel::<i64>();
+        senders.push(Some(sender));
+        let wakes = wakes.clone();
+        runtime.spawn(async move {
+            let sent = receiver.await.unwrap();
+            wakes.latency[i as usize].store(now_ns() - sent, Ordering::Relaxed);
+            wakes.tally.add(i);
+        });
+    }
+    (wakes, senders)
+}
+
+fn finish_wakes(config: &Config, wakes: &Wakes) {
+    wakes.tally.wait();
+    let mut values: Vec<i64> = wakes.latency.iter().map(|v| v.load(Ordering::Relaxed)).collect();
+    let ok = wakes.tally.is(sum_below(values.len() as u64));
+    report_wakes(config, &mut values, ok);
+}
+
 fn wake(config: &Config) {
     let runtime = start(config);
-    let events = wake_events(config);
     for _ in 0..config.runs {
-        let tally = Arc::new(Tally::default());
-        tally.expect(events);
-        let latency: Arc<Vec<AtomicI64>> = Arc::new((0..events).map(|_| AtomicI64::new(0)).collect());
-        let mut senders = Vec::new();
-        for i in 0..events {
-            let (sender, receiver) = oneshot::channel::<i64>();
-            senders.push(Some(sender));
-            let (tally, latency) = (tally.clone(), latency.clone());
-            runtime.spawn(async move {
-                let sent = receiver.await.unwrap();
-                latency[i as usize].store(now_ns() - sent, Ordering::Relaxed);
-                tally.add(i);
-            });
-        }
+        let events = wake_events(config);
+        let (wakes, mut senders) = park_waiters(&runtime, events);
         run_wakes(events, |i, now| senders[i as usize].take().unwrap().send(now).unwrap());
-        tally.wait();
-        let mut values: Vec<i64> = latency.iter().map(|v| v.load(Ordering::Relaxed)).collect();
-        report_wakes(config, &mut values, tally.is(sum_below(events)));
+        finish_wakes(config, &wakes);
+    }
+}
+
+// The same from a task that goes on computing, so that another worker has to take what it woke.
+fn wake_busy(config: &Config) {
+    let runtime = start(config);
+    for _ in 0..config.runs {
+        let (wakes, senders) = park_waiters(&runtime, BUSY_WAKES);
+        runtime.spawn(async move {
+            for sender in senders {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let now = now_ns();
+                sender.unwrap().send(now).unwrap();
+                while now_ns() < now + COMPUTE_NS {}
+            }
+        });
+        finish_wakes(config, &wakes);
     }
 }
 
