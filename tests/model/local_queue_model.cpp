@@ -52,7 +52,7 @@ void empty(Items& items, LocalQueue& queue) {
   while (task::Header* task = queue.pop()) items.took(task);
 }
 
-// Brings the indices just before their wrap, where a difference of them is easily done wrong.
+// Moves the indices on.
 void spin_up(LocalQueue& queue, InjectQueue& inject, unsigned laps) {
   task::Header dummy;
   for (unsigned i = 0; i < laps; ++i) {
@@ -79,6 +79,31 @@ TEST(LocalQueueModel, OwnerAndThief) {
         if (stolen.first != nullptr) items.took(stolen.first);
         if (task::Header* task = other.pop()) items.took(task);
       }
+    });
+    run.go();
+    empty(items, own);
+    empty(items, other);
+    MODEL_CHECK(inject.empty(), "there was room");
+    items.expect(4);
+  }));
+}
+
+// Indices count on for ever: past every power of two that a narrower type could hold cheaply.
+TEST(LocalQueueModel, IndicesPass256) {
+  const model::Options few{
+      .preemptions = 1, .stale = 0, .spurious = 0, .random = 20, .search_deeper = false};
+  EXPECT_HOLDS(explore("local_queue: after 254 tasks", few, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue own, other;
+    spin_up(own, inject, 254);
+    run.thread("owner", [&] {
+      for (unsigned i = 0; i < 4; ++i) own.push(items.make(i), inject);
+      if (task::Header* task = own.pop()) items.took(task);
+    });
+    run.thread("thief", [&] {
+      const LocalQueue::Stolen stolen = own.steal_into(other);
+      if (stolen.first != nullptr) items.took(stolen.first);
     });
     run.go();
     empty(items, own);
@@ -152,6 +177,32 @@ TEST(LocalQueueModel, AThiefIsRobbed) {
     run.go();
     empty(items, own);
     items.expect(3);
+  }));
+}
+
+// The slots that a slow thief still copies from are not free for what this thief brings home.
+TEST(LocalQueueModel, AThiefStealsWhileItIsRobbed) {
+  EXPECT_HOLDS(explore("local_queue: a robbed thief steals", {}, [](Execution& run) {
+    Items items;
+    InjectQueue inject;
+    LocalQueue full, own, two;
+    for (unsigned i = 0; i < 4; ++i) full.push(items.make(i), inject);
+    for (unsigned i = 4; i < 8; ++i) own.push(items.make(i), inject);
+    run.thread("thief 1", [&] {
+      for (int i = 0; i < 2; ++i)
+        if (task::Header* task = own.pop()) items.took(task);
+      const LocalQueue::Stolen stolen = full.steal_into(own);
+      if (stolen.first != nullptr) items.took(stolen.first);
+    });
+    run.thread("thief 2", [&] {
+      const LocalQueue::Stolen stolen = own.steal_into(two);
+      if (stolen.first != nullptr) items.took(stolen.first);
+    });
+    run.go();
+    empty(items, full);
+    empty(items, own);
+    empty(items, two);
+    items.expect(8);
   }));
 }
 
