@@ -54,6 +54,11 @@ impl SplitMix {
     }
 }
 
+/// What tasks refer to without counting references, as the C++ programs do by pointers.
+pub fn forever<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
 #[derive(Default)]
 pub struct Latch {
     set: Mutex<bool>,

@@ -4,7 +4,6 @@
 use crate::harness::*;
 use crate::start;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, Notify};
@@ -24,13 +23,13 @@ struct Park {
     notify: Notify,
 }
 
-fn new_park() -> Arc<Park> {
-    let park = Arc::new(Park::default());
+fn new_park() -> &'static Park {
+    let park = forever(Park::default());
     park.tally.expect(TASKS);
     park
 }
 
-fn growth(park: &Arc<Park>, fill: impl FnOnce()) -> i64 {
+fn growth(park: &Park, fill: impl FnOnce()) -> i64 {
     let before = rss_bytes();
     fill();
     while park.arrived.load(Ordering::SeqCst) < TASKS {
@@ -57,13 +56,11 @@ fn parked_oneshot(config: &Config) {
         unsafe { std::ptr::write_volatile(slot, None) };
     }
     let mut filled = None;
-    let bytes = growth(&park, || {
-        let each = park.clone();
+    let bytes = growth(park, || {
         let task = runtime.spawn(async move {
             for slot in &mut senders {
                 let (sender, receiver) = oneshot::channel::<u64>();
                 *slot = Some(sender);
-                let park = each.clone();
                 tokio::spawn(async move {
                     park.arrived.fetch_add(1, Ordering::SeqCst);
                     park.tally.add(receiver.await.unwrap() & 0xfff);
@@ -80,11 +77,10 @@ fn parked_oneshot(config: &Config) {
     report(config, bytes, park.tally.is(expected_sum()));
 }
 
-fn fill(runtime: &Runtime, park: &Arc<Park>, each: fn(Arc<Park>, u64)) {
-    let park = park.clone();
+fn fill(runtime: &Runtime, park: &'static Park, each: fn(&'static Park, u64)) {
     let task = runtime.spawn(async move {
         for i in 0..TASKS {
-            each(park.clone(), i);
+            each(park, i);
         }
     });
     runtime.block_on(task).unwrap();
@@ -93,8 +89,8 @@ fn fill(runtime: &Runtime, park: &Arc<Park>, each: fn(Arc<Park>, u64)) {
 fn parked_notify(config: &Config) {
     let runtime = start(config);
     let park = new_park();
-    let bytes = growth(&park, || {
-        fill(&runtime, &park, |park, i| {
+    let bytes = growth(park, || {
+        fill(&runtime, park, |park, i| {
             tokio::spawn(async move {
                 park.arrived.fetch_add(1, Ordering::SeqCst);
                 park.notify.notified().await;
@@ -108,7 +104,7 @@ fn parked_notify(config: &Config) {
 }
 
 /// Adds its number when the runtime drops the task at the end.
-struct OnDrop(Arc<Park>, u64);
+struct OnDrop(&'static Park, u64);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
@@ -119,8 +115,8 @@ impl Drop for OnDrop {
 fn parked_sleep(config: &Config) {
     let runtime = start(config);
     let park = new_park();
-    let bytes = growth(&park, || {
-        fill(&runtime, &park, |park, i| {
+    let bytes = growth(park, || {
+        fill(&runtime, park, |park, i| {
             tokio::spawn(async move {
                 let guard = OnDrop(park, i);
                 guard.0.arrived.fetch_add(1, Ordering::SeqCst);

@@ -4,7 +4,6 @@
 use crate::harness::*;
 use crate::start;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -28,11 +27,10 @@ pub const WORKLOADS: [(&str, fn(&Config)); 10] = [
 
 fn spawn_many_local(config: &Config) {
     let runtime = start(config);
-    let tally = Arc::new(Tally::default());
+    let tally = forever(Tally::default());
     measure(config, TASKS, || {
         tally.expect(TASKS);
         for i in 0..TASKS {
-            let tally = tally.clone();
             runtime.spawn(async move { tally.add(i) });
         }
         tally.wait();
@@ -42,13 +40,11 @@ fn spawn_many_local(config: &Config) {
 
 fn spawn_many_worker(config: &Config) {
     let runtime = start(config);
-    let tally = Arc::new(Tally::default());
+    let tally = forever(Tally::default());
     measure(config, TASKS, || {
         tally.expect(TASKS);
-        let each = tally.clone();
         runtime.spawn(async move {
             for i in 0..TASKS {
-                let tally = each.clone();
                 tokio::spawn(async move { tally.add(i) });
             }
         });
@@ -114,9 +110,8 @@ fn spawn_remote_idle(config: &Config) {
 fn spawn_remote_busy(config: &Config) {
     let runtime = start(config);
     let mut handles = Vec::with_capacity(TASKS as usize);
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = forever(AtomicBool::new(false));
     for _ in 0..(config.workers / 2).max(1) {
-        let stop = stop.clone();
         runtime.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 let until = now_ns() + 10_000;
@@ -200,10 +195,10 @@ fn skynet_tasks(config: &Config) {
     });
 }
 
-fn chain(tally: Arc<Tally>, left: u64) {
+fn chain(tally: &'static Tally, left: u64) {
     tokio::spawn(async move {
         if left > 0 {
-            chain(tally.clone(), left - 1);
+            chain(tally, left - 1);
         }
         tally.add(left);
     });
@@ -211,11 +206,11 @@ fn chain(tally: Arc<Tally>, left: u64) {
 
 fn chained_spawn(config: &Config) {
     let runtime = start(config);
-    let tally = Arc::new(Tally::default());
+    let tally = forever(Tally::default());
     measure(config, DEPTH, || {
         tally.expect(DEPTH);
         let _inside = runtime.enter();
-        chain(tally.clone(), DEPTH - 1);
+        chain(tally, DEPTH - 1);
         tally.wait();
         tally.is(sum_below(DEPTH))
     });

@@ -4,7 +4,6 @@
 use crate::harness::*;
 use crate::start;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep_until, timeout, Instant};
 
@@ -25,25 +24,35 @@ struct Timers {
     latest: AtomicI64,
 }
 
+impl Timers {
+    fn seen(&self, late: i64) {
+        let mut latest = self.latest.load(Ordering::Relaxed);
+        while late > latest {
+            match self.latest.compare_exchange_weak(latest, late, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => latest = now,
+            }
+        }
+    }
+}
+
 fn timers(config: &Config) {
     let runtime = start(config);
     let expected = (0..TIMERS).map(|i| i & 0xfff).sum();
     for _ in 0..config.runs {
-        let timers = Arc::new(Timers { tally: Tally::default(), latest: AtomicI64::new(0) });
+        let timers = forever(Timers { tally: Tally::default(), latest: AtomicI64::new(0) });
         let cpu = cpu_ns();
         timers.tally.expect(TIMERS);
-        let each = timers.clone();
         runtime.spawn(async move {
             let mut random = SplitMix(1);
             for i in 0..TIMERS {
                 let length = Duration::from_millis(1 + random.next() % 1000);
-                let timers = each.clone();
                 tokio::spawn(async move {
                     let due = Instant::now() + length;
                     sleep_until(due).await;
                     let now = Instant::now();
                     let late = now.saturating_duration_since(due).as_nanos() as i64;
-                    timers.latest.fetch_max(late, Ordering::Relaxed);
+                    timers.seen(late);
                     timers.tally.add(if now >= due { i & 0xfff } else { 0 });
                 });
             }

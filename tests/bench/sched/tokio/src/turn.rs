@@ -4,7 +4,6 @@
 use crate::harness::*;
 use crate::start;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot::{self, Sender};
@@ -27,11 +26,10 @@ pub const WORKLOADS: [(&str, fn(&Config)); 6] = [
 
 fn yield_many(config: &Config) {
     let runtime = start(config);
-    let tally = Arc::new(Tally::default());
+    let tally = forever(Tally::default());
     measure(config, TASKS * YIELDS, || {
         tally.expect(TASKS);
         for i in 0..TASKS {
-            let tally = tally.clone();
             runtime.spawn(async move {
                 let mut turns = 0;
                 for _ in 0..YIELDS {
@@ -63,13 +61,11 @@ fn yield_one(config: &Config) {
 
 fn ping_pong(config: &Config) {
     let runtime = start(config);
-    let tally = Arc::new(Tally::default());
+    let tally = forever(Tally::default());
     measure(config, PAIRS, || {
         tally.expect(PAIRS);
-        let each = tally.clone();
         runtime.spawn(async move {
             for i in 0..PAIRS {
-                let tally = each.clone();
                 tokio::spawn(async move {
                     let (ping_tx, ping_rx) = oneshot::channel::<u64>();
                     let (pong_tx, pong_rx) = oneshot::channel::<u64>();
@@ -89,15 +85,14 @@ struct Wakes {
     latency: Vec<AtomicI64>,
 }
 
-fn park_waiters(runtime: &Runtime, events: u64) -> (Arc<Wakes>, Vec<Option<Sender<i64>>>) {
+fn park_waiters(runtime: &Runtime, events: u64) -> (&'static Wakes, Vec<Option<Sender<i64>>>) {
     let latency = (0..events).map(|_| AtomicI64::new(0)).collect();
-    let wakes = Arc::new(Wakes { tally: Tally::default(), latency });
+    let wakes = forever(Wakes { tally: Tally::default(), latency });
     wakes.tally.expect(events);
     let mut senders = Vec::new();
     for i in 0..events {
         let (sender, receiver) = oneshot::channel::<i64>();
         senders.push(Some(sender));
-        let wakes = wakes.clone();
         runtime.spawn(async move {
             let sent = receiver.await.unwrap();
             wakes.latency[i as usize].store(now_ns() - sent, Ordering::Relaxed);
@@ -120,7 +115,7 @@ fn wake(config: &Config) {
         let events = wake_events(config);
         let (wakes, mut senders) = park_waiters(&runtime, events);
         run_wakes(events, |i, now| senders[i as usize].take().unwrap().send(now).unwrap());
-        finish_wakes(config, &wakes);
+        finish_wakes(config, wakes);
     }
 }
 
@@ -137,7 +132,7 @@ fn wake_busy(config: &Config) {
                 while now_ns() < now + COMPUTE_NS {}
             }
         });
-        finish_wakes(config, &wakes);
+        finish_wakes(config, wakes);
     }
 }
 
