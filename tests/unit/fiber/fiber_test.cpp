@@ -304,6 +304,42 @@ TEST_P(Fiber, CaughtExceptionsStayWithTheirFiber) {
   EXPECT_EQ(*right, 50);
 }
 
+struct AwaitsWhenUnwound {
+  ~AwaitsWhenUnwound() {
+    EXPECT_EQ(std::uncaught_exceptions(), 1);
+    fiber_await(yield_now());
+    EXPECT_EQ(std::uncaught_exceptions(), 1);
+  }
+};
+
+TEST_P(Fiber, UnwindingMayAwait) {
+  auto right = runtime_->block_on([]() -> Task<int> {
+    std::vector<JoinHandle<Result<int>>> all;
+    for (int i = 0; i < 20; ++i)
+      all.push_back(spawn(
+          [](int n) -> Task<Result<int>> {
+            EXPECT_EQ(std::uncaught_exceptions(), 0);
+            co_return co_await fiber([n] {
+              EXPECT_EQ(std::uncaught_exceptions(), 0);
+              try {
+                AwaitsWhenUnwound guard;
+                throw n;
+              } catch (int caught) {
+                return caught == n ? 1 : 0;
+              }
+            });
+          },
+          i));
+    int sum = 0;
+    for (auto& handle : all) {
+      auto one = co_await handle;
+      sum += *one;
+    }
+    co_return sum;
+  });
+  EXPECT_EQ(*right, 20);
+}
+
 TEST_P(Fiber, NoStackIsAnErrorAndNoCall) {
   fibers::trim_stacks();
   ASSERT_TRUE(fibers::set_stack_limit(64 * 1024).has_value());
