@@ -1,35 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/time/timer.h"
 
-#include <new>
-
 #include "base/spin_lock.h"
 #include "time/timers.h"
 #include "zokio/base/assert.h"
-#include "zokio/mem/frame.h"
 #include "zokio/task/context.h"
 
 namespace zokio::time {
 
 using State = TimerNode::State;
-
-TimerNode* new_node(task::Header* wakes) noexcept {
-  auto* node = new (mem::allocate_frame(sizeof(TimerNode))) TimerNode;
-  node->task = wakes;
-  return node;
-}
-
-TimerNode* new_node(Timer::Callback fn, void* arg) noexcept {
-  auto* node = new (mem::allocate_frame(sizeof(CallbackNode))) CallbackNode;
-  node->calls = 1;
-  node->fn = fn;
-  node->arg = arg;
-  return node;
-}
-
-void free_node(TimerNode* node) noexcept {
-  mem::free_frame(node, node->calls != 0 ? sizeof(CallbackNode) : sizeof(TimerNode));
-}
 
 namespace {
 
@@ -43,14 +22,19 @@ Timers& current_timers() noexcept {
 
 void Timer::arm(Instant deadline, task::Header* wakes) noexcept {
   if (node_ != nullptr) drop();
-  node_ = new_node(wakes);
-  current_timers().arm(node_, deadline);
+  Timers& timers = current_timers();
+  node_ = timers.take_node(/*calls=*/false);
+  node_->task = wakes;
+  timers.arm(node_, deadline);
 }
 
 void Timer::arm(Instant deadline, Callback fn, void* arg) noexcept {
   if (node_ != nullptr) drop();
-  node_ = new_node(fn, arg);
-  current_timers().arm(node_, deadline);
+  Timers& timers = current_timers();
+  node_ = timers.take_node(/*calls=*/true);
+  node_->fn = fn;
+  static_cast<CallbackNode*>(node_)->arg = arg;
+  timers.arm(node_, deadline);
 }
 
 bool Timer::cancel() noexcept {

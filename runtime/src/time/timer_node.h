@@ -14,8 +14,10 @@
 // An Armed or Cancelled node is always pointed to by *entry, and its owner knows where that is.
 
 #include <cstdint>
+#include <new>
 
 #include "zokio/base/atomic.h"
+#include "zokio/mem/frame.h"
 #include "zokio/time/timer.h"
 
 namespace zokio::time {
@@ -60,8 +62,17 @@ static_assert(sizeof(TimerNode) == 32 && sizeof(CallbackNode) == 40);
 #endif
 
 // From the pool of the frames: node and task come and go together.
-TimerNode* new_node(task::Header* wakes) noexcept;
-TimerNode* new_node(Timer::Callback fn, void* arg) noexcept;
-void free_node(TimerNode* node) noexcept;
+inline TimerNode* new_node(bool calls) noexcept {
+  TimerNode* node;
+  if (calls)
+    node = new (mem::allocate_frame(sizeof(CallbackNode))) CallbackNode;
+  else
+    node = new (mem::allocate_frame(sizeof(TimerNode))) TimerNode;
+  node->calls = calls;
+  return node;
+}
+inline void free_node(TimerNode* node) noexcept {
+  mem::free_frame(node, node->calls != 0 ? sizeof(CallbackNode) : sizeof(TimerNode));
+}
 
 }  // namespace zokio::time

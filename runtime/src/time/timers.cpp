@@ -33,6 +33,8 @@ Timers::~Timers() {
   ZOKIO_DCHECK(pending() == 0, "timers are armed while their worker goes for good");
   // What is in the mail may be pointed to by a wheel, of this worker or of one that is gone
   // already; nobody looks there any more, so nodes and chunks are only freed.
+  for (TimerNode* node : spare_)
+    if (node != nullptr) free_node(node);
   for (TimerNode* list : {unread_nodes_, returned_.close()})
     while (list != nullptr) free_node(std::exchange(list, list->next));
   for (Chunk* list : {unread_chunks_, inherited_.close()})
@@ -83,7 +85,7 @@ void Timers::cancel(TimerNode* node) noexcept {
     wheel_.remove(node);
     settle_accounts(-1, 0);
   }
-  free_node(node);
+  give_node(node);
 }
 
 void Timers::send_back(TimerNode* node) noexcept {

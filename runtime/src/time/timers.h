@@ -77,7 +77,18 @@ class Timers : Pinned {
   static uint64_t tick_floor(Instant t) noexcept {
     return t.ns > 0 ? static_cast<uint64_t>(t.ns) >> kTickShift : 0;
   }
-  // Requires: node new, its target set.
+  TimerNode* take_node(bool calls) noexcept {
+    if (TimerNode* node = std::exchange(spare_[calls], nullptr)) return node;
+    return new_node(calls);
+  }
+  void give_node(TimerNode* node) noexcept {
+    TimerNode*& spare = spare_[node->calls];
+    if (spare == nullptr)
+      spare = node;
+    else
+      free_node(node);
+  }
+  // Requires: node from take_node(), its target set.
   void arm(TimerNode* node, Instant deadline) noexcept;
   // Takes an armed node out and frees it. Requires: node->owner == this.
   void cancel(TimerNode* node) noexcept;
@@ -95,7 +106,10 @@ class Timers : Pinned {
 
   // The owner's.
   int64_t next_ns_ = INT64_MAX;
-  bool closed_ = false;                // by move_to(); the mail is opened with the next use
+  bool closed_ = false;  // by move_to(); the mail is opened with the next use
+  // One of each kind, by TimerNode::calls: a timeout that is armed and cancelled over and over asks
+  // nobody for memory.
+  TimerNode* spare_[2] = {nullptr, nullptr};
   TimerNode* unread_nodes_ = nullptr;  // mail that was taken and not yet worked off
   Chunk* unread_chunks_ = nullptr;
   // Written by the owner, read by anyone.

@@ -8,8 +8,6 @@
 
 namespace zokio::time {
 
-static_assert(Wheel::kLevels * Wheel::kSlots < TimerNode::kDetached);
-
 namespace {
 
 // How many nodes ahead of the one at hand are fetched: enough to hide a miss, few enough for the
@@ -22,43 +20,6 @@ Wheel::~Wheel() {
   for (ChunkStack& slot : slots_)
     for (Chunk* chunk = slot.take_all(); chunk != nullptr;)
       Chunk::destroy(std::exchange(chunk, chunk->next));
-}
-
-inline void Wheel::put(unsigned level, uint64_t slot, TimerNode* node) noexcept {
-  const auto bit = static_cast<unsigned>(slot & (kSlots - 1));
-  const unsigned index = level * kSlots + bit;
-  node->place = static_cast<uint16_t>(index);
-  slots_[index].push(node, source_);
-  occupied_[level][bit / 64] |= uint64_t{1} << (bit % 64);
-}
-
-void Wheel::insert(TimerNode* node) noexcept {
-  const uint64_t tick = std::max(node->tick(), now_);
-  if (tick - now_ < kSlots) {
-    next_ = std::min(next_, tick);
-    return put(0, tick, node);
-  }
-  unsigned level = 1;
-  uint64_t slot = tick >> kFanBits;
-  uint64_t here = now_ >> kFanBits;
-  while (slot - here >= kSlots && level + 1 < kLevels) {
-    slot >>= kFanBits;
-    here >>= kFanBits;
-    ++level;
-  }
-  // Beyond the reach: the farthest slot, and from there again.
-  slot = std::min(slot, here + kSlots - 1);
-  const uint64_t start = start_of(level, slot);
-  barrier_ = std::min(barrier_, start);
-  next_ = std::min(next_, start - kLead);
-  put(level, slot, node);
-}
-
-void Wheel::remove(TimerNode* node) noexcept {
-  const unsigned index = node->place;
-  ZOKIO_DCHECK(index < slots_.size(), "the timer is not in the wheel");
-  slots_[index].remove(node, source_);
-  if (slots_[index].empty()) clear_bit(index);
 }
 
 uint64_t Wheel::first_occupied(unsigned level, uint64_t from) const noexcept {

@@ -16,10 +16,12 @@
 // Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); settling ahead is
 // ours. Thread: one at a time, the owner of the time::Timers around it.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
 #include "time/chunk.h"
+#include "zokio/base/assert.h"
 
 namespace zokio::time {
 
@@ -90,5 +92,46 @@ class Wheel : Pinned {
   ChunkSource source_;
   std::array<ChunkStack, kLevels * kSlots> slots_{};
 };
+
+static_assert(Wheel::kLevels * Wheel::kSlots < TimerNode::kDetached);
+
+// --- Arming and cancelling are short, and hot ---
+
+inline void Wheel::put(unsigned level, uint64_t slot, TimerNode* node) noexcept {
+  const auto bit = static_cast<unsigned>(slot & (kSlots - 1));
+  const unsigned index = level * kSlots + bit;
+  node->place = static_cast<uint16_t>(index);
+  slots_[index].push(node, source_);
+  occupied_[level][bit / 64] |= uint64_t{1} << (bit % 64);
+}
+
+inline void Wheel::insert(TimerNode* node) noexcept {
+  const uint64_t tick = std::max(node->tick(), now_);
+  if (tick - now_ < kSlots) {
+    next_ = std::min(next_, tick);
+    return put(0, tick, node);
+  }
+  unsigned level = 1;
+  uint64_t slot = tick >> kFanBits;
+  uint64_t here = now_ >> kFanBits;
+  while (slot - here >= kSlots && level + 1 < kLevels) {
+    slot >>= kFanBits;
+    here >>= kFanBits;
+    ++level;
+  }
+  // Beyond the reach: the farthest slot, and from there again.
+  slot = std::min(slot, here + kSlots - 1);
+  const uint64_t start = start_of(level, slot);
+  barrier_ = std::min(barrier_, start);
+  next_ = std::min(next_, start - kLead);
+  put(level, slot, node);
+}
+
+inline void Wheel::remove(TimerNode* node) noexcept {
+  const unsigned index = node->place;
+  ZOKIO_DCHECK(index < slots_.size(), "the timer is not in the wheel");
+  slots_[index].remove(node, source_);
+  if (slots_[index].empty()) clear_bit(index);
+}
 
 }  // namespace zokio::time
