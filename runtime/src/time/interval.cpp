@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/time/interval.h"
 
-namespace zokio {
+namespace zokio::time {
 
-Instant Interval::take_tick(Instant now) noexcept {
-  const Instant due = next_;
-  next_ = due + period_;
+Instant tick_after(Instant due, Instant now, Duration period, MissedTicks missed) noexcept {
   const Duration late = now - due;
-  if (late <= kMissedAfter) return due;
-  switch (missed_) {
+  if (late <= kMissedAfter) return due + period;
+  switch (missed) {
     case MissedTicks::Burst:
-      break;
+      return due + period;
     case MissedTicks::Delay:
-      next_ = now + period_;
-      break;
+      return now + period;
     case MissedTicks::Skip:
-      next_ = now + (period_ - late % period_);
-      break;
+      return now + (period - late % period);
   }
-  return due;
+  ZOKIO_PANIC("a policy for missed ticks is one of three");
 }
 
-}  // namespace zokio
+}  // namespace zokio::time

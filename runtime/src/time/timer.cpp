@@ -72,6 +72,12 @@ bool Timer::fired() const noexcept {
   return node_ != nullptr && node_->state.load(std::memory_order_acquire) == State::Fired;
 }
 
+bool Timer::take_wake_up() noexcept {
+  if (node_ == nullptr) return false;
+  mem::free_frame(std::exchange(node_, nullptr), sizeof(TimerNode));
+  return true;
+}
+
 void Timer::drop() noexcept {
   if (cancel()) return;
   ZOKIO_DCHECK(fired(), "a callback destroys its own timer");

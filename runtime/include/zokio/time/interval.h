@@ -16,18 +16,22 @@
 
 namespace zokio {
 
-// What follows a tick that was taken late: by more than kMissedAfter, for a tick is never quite
-// punctual.
+// What follows a tick that was taken late: by more than time::kMissedAfter, for a tick is never
+// quite punctual.
 enum class MissedTicks : uint8_t {
   Burst,  // the missed ticks at once, one after the other, until it has caught up
   Delay,  // the next one a period after the late one
   Skip,   // the next one at the next multiple of the period: missed ticks are left out
 };
 
+namespace time {
+inline constexpr Duration kMissedAfter = std::chrono::milliseconds(5);
+// The tick that follows the one of `due`, which was taken at `now`.
+Instant tick_after(Instant due, Instant now, Duration period, MissedTicks missed) noexcept;
+}  // namespace time
+
 class Interval {
  public:
-  static constexpr Duration kMissedAfter = std::chrono::milliseconds(5);
-
   // The first tick is due at `start`. Requires: period > 0.
   Interval(Instant start, Duration period, MissedTicks missed) noexcept
       : next_(start), period_(period), missed_(missed) {
@@ -41,7 +45,7 @@ class Interval {
     using Sleep::await_suspend;
     Result<Instant> await_resume() noexcept {
       ZOKIO_CHECKED(Sleep::await_resume());
-      return interval_.take_tick(Instant::now());
+      return interval_.take_tick();
     }
 
    private:
@@ -63,7 +67,11 @@ class Interval {
 
  private:
   // Moves on from the tick that was due. Returns when it was.
-  Instant take_tick(Instant now) noexcept;
+  Instant take_tick() noexcept {
+    const Instant due = next_;
+    next_ = time::tick_after(due, Instant::now(), period_, missed_);
+    return due;
+  }
 
   Instant next_;
   Duration period_;

@@ -26,7 +26,7 @@ class [[nodiscard]] Sleep : task::CancelCallback {
   }
   Result<void> await_resume() noexcept {
     unlink();
-    if (task_ == nullptr || timer_.fired()) return {};
+    if (task_ == nullptr || timer_.take_wake_up()) return {};
     return fail(Errc::Cancelled, "sleep");
   }
 

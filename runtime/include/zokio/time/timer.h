@@ -49,6 +49,11 @@ class Timer : Pinned {
   // True from the moment it fired until it is armed again.
   bool fired() const noexcept;
 
+  // For a task that was woken, and knows that it was by this timer or by whoever cancelled it: true
+  // when it was the timer. Costs no look at the node, which may be far away by now.
+  // Requires: armed to wake the calling task, and that wake-up has come.
+  bool take_wake_up() noexcept;
+
  private:
   void drop() noexcept;
 
