@@ -116,6 +116,7 @@ void Engine::run_once(const Body& body) {
   shadow_.reset();
   decisions_.begin();
   trace_.clear();
+  pipes_.clear();
   used_ = {};
   steps_ = idle_turns_ = 0;
   failed_ = false;
@@ -352,6 +353,44 @@ void Engine::wake(const void* at, unsigned most, Place place, bool step) {
     threads_[able.at[decide(Kind::Choice, able.count)]].state = State::Ready;
     idle_turns_ = 0;
   }
+}
+
+unsigned Engine::new_channel() {
+  Inside inside;
+  pipes_.emplace_back();
+  return static_cast<unsigned>(pipes_.size() - 1);
+}
+
+void Engine::send(unsigned channel, void* item, Place place) {
+  Inside inside;
+  step();
+  note("send", -1, std::memory_order_release, 0, 0, 0, place);
+  Pipe& pipe = pipes_[channel];
+  pipe.items.push_back({item, {}});
+  memory_.pack(current_, pipe.items.back().edge);
+  wake(reinterpret_cast<void*>(uintptr_t{channel + 1}), 1, place, false);
+}
+
+void* Engine::receive(unsigned channel, Place place) {
+  Inside inside;
+  step();
+  while (pipes_[channel].items.empty() && !pipes_[channel].closed)
+    sleep_on(reinterpret_cast<void*>(uintptr_t{channel + 1}), false, place);
+  Pipe& pipe = pipes_[channel];
+  note("receive", -1, std::memory_order_acquire, 0, 0, 0, place);
+  if (pipe.items.empty()) return nullptr;
+  const Pipe::Item item = std::move(pipe.items.front());
+  pipe.items.erase(pipe.items.begin());
+  memory_.unpack(current_, item.edge);
+  return item.what;
+}
+
+void Engine::close(unsigned channel, Place place) {
+  Inside inside;
+  step();
+  note("close", -1, std::memory_order_release, 0, 0, 0, place);
+  pipes_[channel].closed = true;
+  wake(reinterpret_cast<void*>(uintptr_t{channel + 1}), kThreads, place, false);
 }
 
 unsigned Engine::choose(unsigned n) {

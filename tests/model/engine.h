@@ -48,6 +48,10 @@ class Engine {
   bool sleep_on(const void* at, bool has_deadline, Place place);
   void wake(const void* at, unsigned most, Place place, bool step);
   void futex_wait(const void* at, uint32_t expected, bool has_deadline, Place place);
+  unsigned new_channel();
+  void send(unsigned channel, void* item, Place place);
+  void* receive(unsigned channel, Place place);
+  void close(unsigned channel, Place place);
   unsigned choose(unsigned n);
   void go(Execution& execution);
   [[noreturn]] void fail(std::string_view text);
@@ -72,6 +76,14 @@ class Engine {
     uint64_t before, after;
     uint16_t age;  // of the value that was read: 0 the newest
     Place place;
+  };
+  struct Pipe {  // behind a Channel
+    struct Item {
+      void* what;
+      Message edge;
+    };
+    std::vector<Item> items;
+    bool closed = false;
   };
   struct Inside {
     Inside() : before(std::exchange(inside_, true)) {}
@@ -113,6 +125,7 @@ class Engine {
   Bounds used_;
   std::vector<Thread> threads_ = std::vector<Thread>(kThreads);
   std::vector<Event> trace_;
+  std::vector<Pipe> pipes_;
   const Body* body_ = nullptr;
   Execution* execution_ = nullptr;
   ucontext_t host_;

@@ -35,8 +35,8 @@
 //     A search that was cut off says so (`complete`), and random executions follow.
 //   - A store is newer than all before it in time: no load buffering (a load never sees a store
 //     that was not executed yet), no two stores seen in the other order by coherence.
-//   - consume is acquire. A read-modify-write always sees the newest value, a failing
-//     compare-exchange may see an older one.
+//   - consume is acquire. A read-modify-write always sees the newest value; a compare-exchange may
+//     see an older one and fail over it.
 //   - A thread in spin_pause() goes on after a change of what it looked at, and then sees it.
 //   - A relaxed access to a plain std::atomic is no step and sees the newest value (statistics
 //     would drown the rest); use Atomic where it matters.
@@ -133,15 +133,18 @@ class Var {
 bool sleep_on(const void* at, bool has_deadline, Where where = Where::current()) noexcept;
 void wake(const void* at, unsigned most, Where where = Where::current()) noexcept;
 
-// A mutual exclusion that is no part of what is tested, with its edges; for models and fakes.
-class Mutex {
+// Hands pointers from any thread to any, first in, first out; a step each, with the edge between
+// the two. For fakes, where a queue of its own would only add steps.
+class Channel {
  public:
-  void lock() noexcept;
-  void unlock() noexcept;
-  bool try_lock() noexcept;
+  Channel() noexcept;
+  void send(void* item, Where where = Where::current()) noexcept;
+  // Waits for an item; null when it was closed and is empty.
+  void* receive(Where where = Where::current()) noexcept;
+  void close(Where where = Where::current()) noexcept;
 
  private:
-  Atomic<bool> locked_{false};
+  unsigned index_;
 };
 
 }  // namespace zokio::model

@@ -18,6 +18,7 @@
 #include "engine.h"
 #include "os/futex.h"
 #include "zokio/base/assert.h"
+#include "zokio/mem/frame.h"
 #include "zokio/task/context.h"
 
 namespace zokio::model {
@@ -147,15 +148,15 @@ void wake(const void* at, unsigned most, Where where) noexcept {
   if (Engine::watching()) engine().wake(at, most, at_line(where), true);
 }
 
-void Mutex::lock() noexcept {
-  while (locked_.exchange(true, std::memory_order_acquire)) sleep_on(this, false);
+Channel::Channel() noexcept : index_(engine().new_channel()) {}
+void Channel::send(void* item, Where where) noexcept {
+  engine().send(index_, item, at_line(where));
 }
-bool Mutex::try_lock() noexcept {
-  return !locked_.exchange(true, std::memory_order_acquire);
+void* Channel::receive(Where where) noexcept {
+  return engine().receive(index_, at_line(where));
 }
-void Mutex::unlock() noexcept {
-  locked_.store(false, std::memory_order_release);
-  if (Engine::watching()) engine().wake(this, 1, {}, false);
+void Channel::close(Where where) noexcept {
+  engine().close(index_, at_line(where));
 }
 
 }  // namespace zokio::model
@@ -177,6 +178,16 @@ Context& context() noexcept {
   return model::contexts[model::this_thread()];
 }
 }  // namespace zokio::task
+
+// Frames are the arena's, so that their use after the end is found.
+namespace zokio::mem {
+void* allocate_frame(std::size_t bytes) noexcept {
+  return ::operator new(bytes);
+}
+void free_frame(void* frame, std::size_t bytes) noexcept {
+  ::operator delete(frame, bytes);
+}
+}  // namespace zokio::mem
 
 namespace zokio::os {
 

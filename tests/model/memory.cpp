@@ -123,4 +123,14 @@ void Memory::edge(unsigned from, unsigned to) {
   threads_[to].view.join(threads_[from].view);
 }
 
+void Memory::pack(unsigned from, Message& message) const {
+  message.clocks = threads_[from].clocks;
+  message.view = threads_[from].view;
+}
+
+void Memory::unpack(unsigned to, const Message& message) {
+  threads_[to].clocks.join(message.clocks);
+  threads_[to].view.join(message.view);
+}
+
 }  // namespace zokio::model

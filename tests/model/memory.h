@@ -80,6 +80,9 @@ class Memory {
   }
   // What `from` did happens before what `to` does next.
   void edge(unsigned from, unsigned to);
+  // The same by way of a message that is kept.
+  void pack(unsigned from, Message& message) const;
+  void unpack(unsigned to, const Message& message);
 
   uint32_t tick(unsigned thread) { return ++threads_[thread].clocks.at[thread]; }
   const Clocks& clocks(unsigned thread) const { return threads_[thread].clocks; }

@@ -118,6 +118,17 @@ std::string Shadow::touch(const void* at, size_t size, Touch how, unsigned threa
     address += to - from;
     Cell* c = cell((address - 1) / kGranule);
     if (c == nullptr) continue;
+    const auto me = static_cast<uint8_t>(1u << thread);
+    // Most memory is touched by one thread only, in whole words: nothing to compare.
+    if (to - from == kGranule && how < Touch::Atomic && !c->freed &&
+        ((c->writers | c->readers) & ~me) == 0) {
+      (writes ? c->writers : c->readers) |= me;
+      c->atomics = static_cast<uint8_t>(c->atomics & ~me);
+      Access& mine = (writes ? c->write : c->read)[thread];
+      mine.clock.fill(static_cast<uint16_t>(clocks.at[thread]));
+      mine.place = place;
+      continue;
+    }
     if (c->freed)
       return std::string(word_of(how)) + " of freed memory at " + describe(place) +
              "; it was freed at " + describe(c->write[0].place);
@@ -143,12 +154,12 @@ std::string Shadow::touch(const void* at, size_t size, Touch how, unsigned threa
     }
     uint8_t& who = writes ? c->writers : c->readers;
     Access& mine = (writes ? c->write : c->read)[thread];
-    if ((who >> thread & 1) == 0) {
-      who = static_cast<uint8_t>(who | 1u << thread);
+    if ((who & me) == 0) {
+      who |= me;
       mine.clock = {};
-      c->atomics = static_cast<uint8_t>(c->atomics & ~(1u << thread));
+      c->atomics = static_cast<uint8_t>(c->atomics & ~me);
     }
-    if (how == Touch::Atomic) c->atomics = static_cast<uint8_t>(c->atomics | 1u << thread);
+    if (how == Touch::Atomic) c->atomics |= me;
     for (size_t i = from; i < to; ++i) mine.clock[i] = static_cast<uint16_t>(clocks.at[thread]);
     mine.place = place;
   }

@@ -174,19 +174,19 @@ bool Engine::compare_exchange(void* at, unsigned size, uint64_t& expected, uint6
   uint64_t seen = memory_.value(location, newest);
   unsigned index = newest;
   bool done = seen == expected;
-  if (done && weak && used_.spurious < bounds_.spurious) {
-    int suggested = -1;
-    if (decisions_.mode() == Decisions::Mode::Random && decisions_.rng().below(8) != 0)
-      suggested = 0;
-    if (decide(Kind::Spurious, 2, suggested) == 1) {
+  // It may look at an older value and fail over that; the one it wants cannot make it fail.
+  const unsigned looks_at = read_index(location, failure == std::memory_order_seq_cst);
+  if (memory_.value(location, looks_at) != expected) {
+    index = looks_at;
+    seen = memory_.value(location, index);
+    done = false;
+  } else if (done && weak && used_.spurious < bounds_.spurious) {
+    const bool rarely =
+        decisions_.mode() == Decisions::Mode::Random && decisions_.rng().below(8) != 0;
+    if (decide(Kind::Spurious, 2, rarely ? 0 : -1) == 1) {
       ++used_.spurious;
       done = false;
     }
-  } else if (!done) {
-    // It fails, and may have looked a while ago; not at the value it wants, or it would not fail.
-    const unsigned age = newest - read_index(location, failure == std::memory_order_seq_cst);
-    if (memory_.value(location, newest - age) != expected) index = newest - age;
-    seen = memory_.value(location, index);
   }
   looked(location);
   const int where = static_cast<int>(location);
