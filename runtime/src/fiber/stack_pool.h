@@ -26,14 +26,14 @@ namespace zokio::fibers {
 
 // Below each stack, not accessible. Addresses only; wide, so that a frame with a large array does
 // not step over it.
-inline constexpr std::size_t kGuardBytes = 64 * 1024;
+inline constexpr std::size_t kGuardBytes = std::size_t{64} << 10;
 
 inline constexpr std::size_t kWarmBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kColdBytes = std::size_t{256} << 20;
 
 // Each stack is two mappings, and the kernel allows a process 65,530 (vm.max_map_count). When they
 // are used up every other part of the process fails too, so fibers stop well before.
-inline constexpr uint64_t kMaxStacks = 24 * 1024;
+inline constexpr uint64_t kMaxStacks = uint64_t{24} << 10;
 
 struct Stack {
   Stack* next = nullptr;         // in a list of the pool
