@@ -7,7 +7,7 @@
 // the call returns, and a result that was ready in time is not thrown away.
 
 #include "zokio/base/result.h"
-#include "zokio/task/header.h"
+#include "zokio/task/cancel.h"
 #include "zokio/task/task.h"
 #include "zokio/time/timer_entry.h"
 
@@ -19,19 +19,15 @@ namespace internal {
 // by the same task.
 class DeadlineScope : Pinned {
  public:
-  explicit DeadlineScope(Instant deadline) noexcept
-      : task_(task::current_task()), outer_(task_->scope), scope_(outer_), timer_(this) {
-    task_->scope = &scope_;
-    timer_.arm(deadline);
-  }
+  explicit DeadlineScope(Instant deadline) noexcept : timer_(this) { timer_.arm(deadline); }
   ~DeadlineScope() { leave(); }
 
   // Restores the outer scope. True when the deadline had struck.
   bool leave() noexcept {
-    if (task_ != nullptr) {
+    if (!left_) {
+      left_ = true;
       struck_ = !timer_.cancel();
-      task_->scope = outer_;
-      task_ = nullptr;
+      scope_.leave();
     }
     return struck_;
   }
@@ -45,10 +41,9 @@ class DeadlineScope : Pinned {
     DeadlineScope* self;
   };
 
-  task::Header* task_;
-  task::CancelScope* outer_;
   task::CancelScope scope_;
   Timer timer_;
+  bool left_ = false;
   bool struck_ = false;
 };
 

@@ -10,7 +10,7 @@
 
 #include <atomic>
 
-#include "base/spin_lock.h"
+#include "zokio/base/spin_lock.h"
 #include "time/wheel.h"
 
 namespace zokio::time {
