@@ -9,7 +9,7 @@
 #include "zokio/base/result.h"
 #include "zokio/task/cancel.h"
 #include "zokio/task/task.h"
-#include "zokio/time/timer_entry.h"
+#include "zokio/time/timer.h"
 
 namespace zokio {
 
@@ -19,7 +19,7 @@ namespace internal {
 // by the same task.
 class DeadlineScope : Pinned {
  public:
-  explicit DeadlineScope(Instant deadline) noexcept : timer_(this) { timer_.arm(deadline); }
+  explicit DeadlineScope(Instant deadline) noexcept { timer_.arm(deadline, &strike, this); }
   ~DeadlineScope() { leave(); }
 
   // Restores the outer scope. True when the deadline had struck.
@@ -33,16 +33,10 @@ class DeadlineScope : Pinned {
   }
 
  private:
-  struct Timer : time::TimerEntry {
-    explicit Timer(DeadlineScope* s) noexcept : TimerEntry(&strike), self(s) {}
-    static void strike(TimerEntry* entry) noexcept {
-      static_cast<Timer*>(entry)->self->scope_.cancel();
-    }
-    DeadlineScope* self;
-  };
+  static void strike(void* self) noexcept { static_cast<DeadlineScope*>(self)->scope_.cancel(); }
 
   task::CancelScope scope_;
-  Timer timer_;
+  time::Timer timer_;
   bool left_ = false;
   bool struck_ = false;
 };

@@ -8,9 +8,9 @@
 // empty, so nothing is ever left in one that nobody reads.
 // Thread: push any; the rest the owner's.
 
-#include <atomic>
 #include <cstdint>
 
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
 
 namespace zokio::io {
@@ -72,7 +72,7 @@ class Inbox : Pinned {
  private:
   static Message* closed() noexcept { return reinterpret_cast<Message*>(uintptr_t{1}); }
 
-  std::atomic<Message*> head_{closed()};
+  Atomic<Message*> head_{closed()};
 };
 
 }  // namespace zokio::io

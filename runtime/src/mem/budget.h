@@ -7,9 +7,9 @@
 // bytes and then reads the limit; so one of the two sees the other, and bytes above a limit are
 // never missed by both.
 
-#include <atomic>
 #include <cstdint>
 
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
 
 namespace zokio::mem {
@@ -61,9 +61,9 @@ class Budget : Pinned {
     }
   }
 
-  std::atomic<uint64_t> held_{0};
-  std::atomic<uint64_t> limit_{0};
-  std::atomic<uint64_t> high_water_{0};
+  Atomic<uint64_t> held_{0};
+  Atomic<uint64_t> limit_{0};
+  Atomic<uint64_t> high_water_{0};
 };
 
 }  // namespace zokio::mem

@@ -17,9 +17,9 @@ constinit PageHeap page_heap;
 constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers)};
 constinit Budget total;
 constinit std::mutex recheck_mutex;
-constinit std::atomic<uint64_t> epoch{0};
+constinit Atomic<uint64_t> epoch{0};
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
-constinit std::atomic<bool> any_shrinking{false};
+constinit Atomic<bool> any_shrinking{false};
 
 static_assert(std::is_trivially_destructible_v<Pool>, "pools outlive every static object");
 static_assert(std::is_trivially_destructible_v<PageHeap>);

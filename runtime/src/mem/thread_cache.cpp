@@ -34,9 +34,7 @@ uint64_t effective_limit(Pool& p) noexcept {
   return own == 0 ? all : all == 0 ? own : std::min(own, all);
 }
 
-unsigned capacity_of(Pool& p, unsigned cls) noexcept {
-  if (p.shrinking()) return 0;
-  const uint64_t limit = effective_limit(p);
+unsigned capacity_of(uint64_t limit, unsigned cls) noexcept {
   const unsigned full = magazine_capacity(cls);
   if (limit == 0) return full;
   return static_cast<unsigned>(std::min<uint64_t>(full, limit / kLimitShare / class_bytes(cls)));
@@ -93,8 +91,11 @@ void ThreadCache::set_capacities() noexcept {
   // Read before the limits: a change after this read makes another epoch.
   seen_epoch_ = cache_epoch();
   for (unsigned i = 0; i < kPools; ++i) {
+    Pool& p = pool(i);
+    const bool nothing = p.shrinking();
+    const uint64_t limit = effective_limit(p);
     for (unsigned cls = 0; cls < kClasses; ++cls) {
-      magazines_[i][cls].capacity = capacity_of(pool(i), cls);
+      magazines_[i][cls].capacity = nothing ? 0 : capacity_of(limit, cls);
     }
   }
 }

@@ -7,11 +7,11 @@
 // Claimed, the thread that empties it. Counters are written by the owner and read by any.
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "mem/pool.h"
 #include "mem/span.h"
+#include "zokio/base/atomic.h"
 #include "zokio/mem/thread_cache.h"
 #include "zokio/stats/counter.h"
 
@@ -76,7 +76,7 @@ class ThreadCache : Pinned {
   [[gnu::noinline]] void follow_epoch() noexcept;
   void set_capacities() noexcept;
 
-  std::atomic<State> state_{State::Owned};
+  Atomic<State> state_{State::Owned};
   uint64_t seen_epoch_ = 0;
   std::array<std::array<Magazine, kClasses>, kPools> magazines_{};
 };

@@ -13,14 +13,14 @@
 namespace zokio::os {
 namespace {
 
-uint32_t* word_of(std::atomic<uint32_t>& word) {
-  static_assert(sizeof(word) == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);
+uint32_t* word_of(Atomic<uint32_t>& word) {
+  static_assert(sizeof(word) == sizeof(uint32_t) && Atomic<uint32_t>::is_always_lock_free);
   return reinterpret_cast<uint32_t*>(&word);
 }
 
 }  // namespace
 
-void futex_wait(std::atomic<uint32_t>& word, uint32_t expected, Instant deadline) noexcept {
+void futex_wait(Atomic<uint32_t>& word, uint32_t expected, Instant deadline) noexcept {
   // WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC; plain WAIT takes a relative one, which
   // would drift when signals interrupt the wait.
   timespec until{};
@@ -35,7 +35,7 @@ void futex_wait(std::atomic<uint32_t>& word, uint32_t expected, Instant deadline
               "futex_wait: the word or the time is invalid");
 }
 
-void futex_wake(std::atomic<uint32_t>& word, int count) noexcept {
+void futex_wake(Atomic<uint32_t>& word, int count) noexcept {
   const long rc = syscall(SYS_futex, word_of(word), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr,
                           nullptr, 0);
   ZOKIO_CHECK(rc >= 0, "futex_wake: the word is invalid");

@@ -9,7 +9,6 @@
 // while the lock is held.
 // Thread: any.
 
-#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -60,7 +59,7 @@ class alignas(kCacheLine) BagQueue : Pinned {
   Bag* head_ = nullptr;
   Bag* tail_ = nullptr;
   // Written under lock_, read by any.
-  std::atomic<uint64_t> size_{0};
+  Atomic<uint64_t> size_{0};
 };
 
 }  // namespace zokio::sched

@@ -50,6 +50,7 @@ void Idle::go_to_sleep(uint32_t worker, bool searching) noexcept {
   sleepers_.push_back(worker);
   const uint64_t change = kSleeper - (searching ? kSearcher : 0);
   word_.fetch_add(change, std::memory_order_seq_cst);
+  full_fence();  // the word before the queues; a read-modify-write alone orders only its own word
 }
 
 bool Idle::wake_up(uint32_t worker) noexcept {

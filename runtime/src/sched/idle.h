@@ -8,12 +8,11 @@
 // is enough to start a chain, and a burst of spawns does not wake everybody.
 //
 // No wake is lost: the producer makes the task visible, then (full fence) reads the word; a worker
-// that goes to sleep changes the word (read-modify-write), then looks at every queue again if it
-// was the last to search. One of the two sees the other.
+// that goes to sleep changes the word, then (full fence) looks at every queue again. One of the two
+// sees the other.
 //
 // Source: the idle set of Tokio's multi-thread scheduler. Thread: any.
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -40,6 +39,7 @@ class Idle : Pinned {
   [[nodiscard]] bool stop_searching() noexcept;
 
   // Enters the set of sleepers. The worker looks at all queues once more before it sleeps.
+  // Contains the full fence.
   void go_to_sleep(uint32_t worker, bool searching) noexcept;
   // After waking. True when it was woken by worker_to_wake, and so is searching; false when it
   // still was in the set, from which it is removed.
@@ -58,7 +58,7 @@ class Idle : Pinned {
 
   // Searching in the high half, sleeping in the low half.
   // Ordering: seq_cst where the header says so.
-  alignas(kCacheLine) std::atomic<uint64_t> word_{0};
+  alignas(kCacheLine) Atomic<uint64_t> word_{0};
   // Guarded by lock_; agrees with the low half of word_ whenever it is free.
   SpinLock lock_;
   std::vector<uint32_t> sleepers_;

@@ -14,7 +14,12 @@ namespace zokio::sched {
 inline constexpr unsigned kWorkerSlots = 256;
 
 // Tasks a worker keeps for itself; more spill to its overflow queue.
+// A model test explores every interleaving, so there it is as small as the algorithm allows.
+#ifdef ZOKIO_MODEL
+inline constexpr uint32_t kLocalQueueSlots = 4;
+#else
 inline constexpr uint32_t kLocalQueueSlots = 256;
+#endif
 static_assert((kLocalQueueSlots & (kLocalQueueSlots - 1)) == 0, "indices wrap by masking");
 
 // A busy worker looks at its other duties (timers, reactor, tasks from outside, orders) so often:

@@ -4,8 +4,8 @@
 // How one worker sleeps and is woken: in its reactor when it hosts one, on a futex otherwise.
 // A wake-up before the sleep is kept, so it is never lost; several are one.
 
-#include <atomic>
 
+#include "zokio/base/atomic.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
 
@@ -36,9 +36,9 @@ class Parker : Pinned {
   enum : uint32_t { kAwake, kFutex, kReactor, kNotified };
 
   // Ordering: acq_rel on every change, so that what happened before unpark() is seen after park().
-  std::atomic<uint32_t> state_{kAwake};
+  Atomic<uint32_t> state_{kAwake};
   // Reactors live as long as their driver, and waking one that is closed does nothing.
-  std::atomic<io::Reactor*> reactor_{nullptr};
+  Atomic<io::Reactor*> reactor_{nullptr};
 };
 
 }  // namespace zokio::sched

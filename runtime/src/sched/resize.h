@@ -57,7 +57,7 @@ class ResizeControl : Pinned {
   // A reactor on a thread of its own.
   struct Dedicated {
     std::thread thread;
-    std::atomic<uint32_t> ended{0};  // futex
+    Atomic<uint32_t> ended{0};  // futex
   };
 
   void run_thread();

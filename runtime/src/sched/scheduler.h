@@ -119,7 +119,7 @@ class Scheduler final : public task::Executor, Pinned {
   std::atomic<unsigned> active_{0};
   stats::Counter scheduled_remote_;
   std::atomic<uint64_t> average_poll_ns_{500};
-  std::atomic<uint32_t> outside_pushes_{0};
+  Atomic<uint32_t> outside_pushes_{0};
   struct alignas(kCacheLine) Probe {
     std::atomic<task::Header*> task{nullptr};
     int64_t since_ns = 0;  // written before task, read by who takes it out
@@ -127,7 +127,7 @@ class Scheduler final : public task::Executor, Pinned {
   std::array<Probe, 16> probes_;
   // New tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
   std::atomic<bool> closed_{false};
-  std::atomic<uint32_t> ended_{0};
+  Atomic<uint32_t> ended_{0};
 
   // Control strand only.
   std::vector<std::unique_ptr<Worker>> owned_;

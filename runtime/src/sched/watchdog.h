@@ -8,11 +8,11 @@
 // seems worth it, and they measure polls by samples. When one worker stays in one poll, or a
 // backlog outlives a look, the watchdog wakes a worker for it.
 
-#include <atomic>
 #include <cstdint>
 #include <thread>
 #include <vector>
 
+#include "zokio/base/atomic.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
 
@@ -45,7 +45,7 @@ class Watchdog : Pinned {
   void wake_up() noexcept;
 
   Scheduler& scheduler_;
-  std::atomic<uint32_t> word_{kLooking};  // futex
+  Atomic<uint32_t> word_{kLooking};  // futex
   std::thread thread_;
   // The watchdog's own.
   std::vector<uint64_t> polls_seen_;

@@ -388,7 +388,6 @@ void Worker::poll_io() noexcept {
 }
 
 void Worker::expire_timers() noexcept {
-  if (timers_.next_deadline() > Instant{now_ns_}) return;
   origin_ = Origin::Timer;
   timers_.expire({now_ns_});
   origin_ = Origin::Local;

@@ -61,7 +61,7 @@ class Worker : Pinned {
   Step step() noexcept;
   // Sleeping in three parts, because a simulation has its own way for the middle one.
   void fall_asleep() noexcept;
-  Instant sleep_until() const noexcept { return timers_.next_deadline(); }
+  Instant sleep_until() noexcept { return timers_.park_deadline(); }
   void awake() noexcept;
   // The end of a retiring worker: queue to the injector, timers to the heir, cache to the pools.
   void end() noexcept;
@@ -133,16 +133,16 @@ class Worker : Pinned {
   BagQueue overflow_;
   time::Timers timers_;
   Parker parker_;
-  std::atomic<WorkerState> state_{WorkerState::Empty};
-  std::atomic<int64_t> heartbeat_ns_{0};
+  Atomic<WorkerState> state_{WorkerState::Empty};
+  Atomic<int64_t> heartbeat_ns_{0};
   // Somebody wants the loop's attention before its next maintenance is due.
-  std::atomic<bool> attention_{false};
-  std::atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
-  std::atomic<bool> has_reactor_{false};
+  Atomic<bool> attention_{false};
+  Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
+  Atomic<bool> has_reactor_{false};
   // 0 while the thread runs, 1 when it is through: a futex for the control strand.
-  std::atomic<uint32_t> ended_{1};
+  Atomic<uint32_t> ended_{1};
   // Bumped when an order was carried out: a futex likewise.
-  std::atomic<uint32_t> orders_done_{0};
+  Atomic<uint32_t> orders_done_{0};
   stats::WorkerShard stats_;
 
   // Control strand only.

@@ -1,126 +1,249 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/timers.h"
 
-#include <mutex>
+#include <algorithm>
 
 #include "zokio/base/assert.h"
-#include "zokio/task/context.h"
 #include "zokio/task/header.h"
 
 namespace zokio::time {
 namespace {
 
-uint64_t tick_floor(Instant t) noexcept {
-  return static_cast<uint64_t>(t.ns > 0 ? t.ns : 0) >> Timers::kTickShift;
-}
+using State = TimerNode::State;
+
+// Nodes that are taken out of the wheel together: enough to overlap the misses on them.
+constexpr unsigned kBatch = 32;
+
+// After how many ticks (17 ms) a node whose mail is not here yet is looked at again.
+constexpr uint64_t kMailTicks = 64;
+
 uint64_t tick_ceil(Instant t) noexcept {
-  if (t.is_never()) return Wheel::kNever >> 1;
-  return t.ns <= 0 ? 0 : (static_cast<uint64_t>(t.ns - 1) >> Timers::kTickShift) + 1;
+  if (t.ns <= 0) return 0;
+  const uint64_t tick = (static_cast<uint64_t>(t.ns - 1) >> Timers::kTickShift) + 1;
+  return std::min(tick, TimerNode::kMaxTick);
 }
 
 }  // namespace
 
 Timers::Timers() noexcept {
-  wheel_.start_at(tick_floor(Instant::now()));
+  wheel_.pass_to(tick_floor(Instant::now()));
+}
+
+Timers::~Timers() {
+  ZOKIO_DCHECK(pending() == 0, "timers are armed while their worker goes for good");
+  // What is in the mail may be pointed to by a wheel, of this worker or of one that is gone
+  // already; nobody looks there any more, so nodes and chunks are only freed.
+  for (TimerNode* list : {unread_nodes_, returned_.close()})
+    while (list != nullptr) free_node(std::exchange(list, list->next));
+  for (Chunk* list : {unread_chunks_, inherited_.close()})
+    while (list != nullptr) Chunk::destroy(std::exchange(list, list->next));
 }
 
 void Timers::publish() noexcept {
   const uint64_t tick = wheel_.next_tick();
-  const bool none = tick >= (uint64_t{1} << (63 - kTickShift));
-  next_ns_.store(none ? INT64_MAX : static_cast<int64_t>(tick << kTickShift),
-                 std::memory_order_relaxed);
-  pending_.store(wheel_.size(), std::memory_order_relaxed);
+  if (unread_nodes_ != nullptr || unread_chunks_ != nullptr)
+    next_ns_ = 0;
+  else if (tick > TimerNode::kMaxTick)
+    next_ns_ = INT64_MAX;
+  else
+    next_ns_ = static_cast<int64_t>(tick << kTickShift);
 }
 
-void Timers::arm(TimerEntry* entry, Instant deadline) noexcept {
-  std::scoped_lock guard(lock_);
-  ZOKIO_DCHECK(entry->state.load(std::memory_order_relaxed) == TimerEntry::State::Idle,
-               "a timer is armed once at a time");
-  entry->tick = tick_ceil(deadline);
-  entry->owner.store(this, std::memory_order_relaxed);
-  entry->state.store(TimerEntry::State::Armed, std::memory_order_release);
-  wheel_.insert(entry);
-  publish();
+// Ordering: relaxed, figures only.
+void Timers::settle_accounts(int64_t in_wheel, int64_t correction) noexcept {
+  if (in_wheel != 0)
+    in_wheel_.store(in_wheel_.load(std::memory_order_relaxed) + in_wheel,
+                    std::memory_order_relaxed);
+  if (correction != 0) correction_.fetch_add(correction, std::memory_order_relaxed);
 }
 
-unsigned Timers::expire(Instant now) noexcept {
-  if (next_deadline() > now) return 0;
+void Timers::reopen() noexcept {
+  closed_ = false;
+  open();
+}
+
+void Timers::arm(TimerNode* node, Instant deadline) noexcept {
+  if (closed_) [[unlikely]]
+    reopen();
+  node->set_tick(tick_ceil(deadline));
+  // Ordering: relaxed; another thread gets the handle by other synchronisation only.
+  node->owner.store(this, std::memory_order_relaxed);
+  node->state.store(State::Armed, std::memory_order_relaxed);
+  wheel_.insert(node);
+  settle_accounts(1, 0);
+  const auto next = static_cast<int64_t>(wheel_.next_tick() << kTickShift);
+  if (next < next_ns_) next_ns_ = next;
+}
+
+void Timers::cancel(TimerNode* node) noexcept {
+  if (node->place == TimerNode::kDetached) [[unlikely]] {
+    *node->entry = nullptr;
+    settle_accounts(0, -1);
+  } else {
+    wheel_.remove(node);
+    settle_accounts(-1, 0);
+  }
+  free_node(node);
+}
+
+void Timers::send_back(TimerNode* node) noexcept {
+  while (true) {
+    // Ordering: acquire; pairs with the release in move_to(), so that whoever gets the node from
+    // this mail sees how it was detached.
+    Timers* owner = node->owner.load(std::memory_order_acquire);
+    owner->settle_accounts(0, -1);
+    if (owner->returned_.push(node, node)) return;
+    // Its worker has retired, and the node belongs to another one by now.
+    owner->settle_accounts(0, 1);
+  }
+}
+
+// --- Firing -------------------------------------------------------------------------------------
+
+unsigned Timers::work(Instant now) noexcept {
+  if (closed_) reopen();
+  read_inherited(kMovesPerCall);
+  read_returned(kMovesPerCall);
+  const uint64_t tick = tick_floor(now);
   unsigned fired = 0;
-  TimerEntry* due;
-  {
-    std::scoped_lock guard(lock_);
-    due = wheel_.advance(tick_floor(now));
-    for (TimerEntry* entry = due; entry != nullptr; entry = entry->next) {
-      entry->firing_thread = &task::context();
-      entry->state.store(TimerEntry::State::Firing, std::memory_order_release);
-    }
-    publish();
-  }
-  while (due != nullptr) {
-    TimerEntry* entry = due;
-    due = entry->next;
-    ++fired;
-    if (entry->task != nullptr) {
-      // Read first: Fired is the last touch of an entry, its owner may drop it at once.
-      task::Header* task = entry->task;
-      entry->state.store(TimerEntry::State::Fired, std::memory_order_release);
-      task::wake(task);
-    } else {
-      entry->fn(entry);
-      entry->state.store(TimerEntry::State::Fired, std::memory_order_release);
-    }
-  }
+  unsigned taken = 0;
+  unsigned moves = kMovesPerCall;
+  do {
+    // Settling first, so that it goes on even when every call is filled with due timers.
+    moves -= wheel_.settle(moves);
+    TimerNode* due[kBatch];
+    const unsigned count = wheel_.take_due(tick, due, std::min(kBatch, kFiresPerCall - taken));
+    taken += count;
+    fired += fire(due, count);
+  } while (wheel_.next_tick() <= tick && taken < kFiresPerCall && moves > 0);
+  publish();
   return fired;
 }
 
-uint64_t Timers::move_to(Timers& to) noexcept {
-  // Two locks in the order of their addresses, so that two hand-overs cannot wait for each other.
-  SpinLock& first = this < &to ? lock_ : to.lock_;
-  SpinLock& second = this < &to ? to.lock_ : lock_;
-  std::scoped_lock outer(first);
-  std::scoped_lock inner(second);
-  uint64_t moved = 0;
-  for (TimerEntry* entry = wheel_.take_all(); entry != nullptr;) {
-    TimerEntry* following = entry->next;
-    entry->next = nullptr;
-    entry->owner.store(&to, std::memory_order_release);
-    to.wheel_.insert(entry);
-    ++moved;
-    entry = following;
+unsigned Timers::fire(TimerNode** due, unsigned count) noexcept {
+  for (unsigned i = 0; i < count; ++i) __builtin_prefetch(due[i], 1);
+  // A callback of the batch may cancel a timer of the batch: it must find where that one is.
+  for (unsigned i = 0; i < count; ++i) {
+    due[i]->entry = &due[i];
+    due[i]->place = TimerNode::kDetached;
   }
-  publish();
-  to.publish();
-  return moved;
-}
-
-void TimerEntry::arm(Instant deadline) noexcept {
-  Timers* timers = task::context().timers;
-  ZOKIO_CHECK(timers != nullptr, "timers are armed on a worker of a runtime");
-  timers->arm(this, deadline);
-}
-
-bool TimerEntry::cancel() noexcept {
-  for (int spins = 0;; ++spins) {
-    const State now = state.load(std::memory_order_acquire);
-    if (now == State::Idle) return true;
-    if (now == State::Fired) return false;
-    if (now == State::Firing) {
-      // The callback runs on another thread, or it is the one that cancels.
-      if (firing_thread == &task::context()) return false;
-      spin_pause(spins);
+  task::Header* woken[kBatch];
+  unsigned wakes = 0;
+  unsigned calls = 0;
+  unsigned gone = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    TimerNode* node = due[i];
+    State armed = State::Armed;
+    if (node == nullptr) {
+      ++gone;
       continue;
     }
-    Timers* timers = owner.load(std::memory_order_acquire);
-    std::scoped_lock guard(timers->lock_);
-    // Handed over or fired since: look again.
-    if (owner.load(std::memory_order_relaxed) != timers ||
-        state.load(std::memory_order_relaxed) != State::Armed)
-      continue;
-    timers->wheel_.remove(this);
-    timers->publish();
-    state.store(State::Idle, std::memory_order_relaxed);
-    return true;
+    // Ordering: acquire on success, so that the handle's writes of a re-armed node are visible.
+    if (!node->state.compare_exchange_strong(armed, State::Firing, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+      stay_for_mail(node);
+    } else if (node->calls != 0) {
+      node->fn(static_cast<CallbackNode*>(node)->arg);
+      node->state.store(State::Fired, std::memory_order_release);
+      ++calls;
+    } else {
+      task::Header* task = node->task;
+      __builtin_prefetch(task, 1);
+      woken[wakes++] = task;
+      // The last touch: the handle may free the node now.
+      node->state.store(State::Fired, std::memory_order_release);
+    }
   }
+  settle_accounts(-static_cast<int64_t>(wakes + calls + gone), gone);
+  for (unsigned i = 0; i < wakes; ++i) task::wake(woken[i]);
+  return wakes + calls;
+}
+
+// Another thread has cancelled the node and is about to send it back. Until then it has to be in
+// the wheel of its owner, so that a hand-over does not miss it.
+void Timers::stay_for_mail(TimerNode* node) noexcept {
+  node->set_tick(wheel_.now() + kMailTicks);
+  wheel_.insert(node);
+}
+
+// --- Mail ---------------------------------------------------------------------------------------
+
+void Timers::read_returned(unsigned most) noexcept {
+  if (unread_nodes_ == nullptr) unread_nodes_ = returned_.take_all();
+  int64_t in_wheel = 0;
+  int64_t correction = 0;
+  for (unsigned read = 0; unread_nodes_ != nullptr && read < most; ++read) {
+    TimerNode* node = std::exchange(unread_nodes_, unread_nodes_->next);
+    if (unread_nodes_ != nullptr) __builtin_prefetch(unread_nodes_, 1);
+    if (node->owner.load(std::memory_order_acquire) != this) {
+      // Sent by a thread that saw the owner before the hand-over.
+      ++correction;
+      send_back(node);
+      continue;
+    }
+    if (node->place == TimerNode::kDetached) {
+      *node->entry = nullptr;  // inherited and not read yet
+    } else {
+      wheel_.remove(node);
+      --in_wheel;
+      ++correction;
+    }
+    free_node(node);
+  }
+  settle_accounts(in_wheel, correction);
+}
+
+void Timers::read_inherited(unsigned most) noexcept {
+  if (unread_chunks_ == nullptr) unread_chunks_ = inherited_.take_all();
+  int64_t adopted = 0;
+  for (unsigned read = 0; unread_chunks_ != nullptr && read < most; ++read) {
+    Chunk* chunk = unread_chunks_;
+    TimerNode* node = chunk->entries()[--chunk->count];
+    if (node != nullptr) {
+      wheel_.insert(node);
+      ++adopted;
+    }
+    if (chunk->count == 0) {
+      unread_chunks_ = chunk->next;
+      Chunk::destroy(chunk);
+    }
+  }
+  settle_accounts(adopted, -adopted);
+}
+
+uint64_t Timers::move_to(Timers& to) noexcept {
+  // What others have handed to this one goes on with the rest.
+  read_inherited(UINT32_MAX);
+  unread_chunks_ = inherited_.close();
+  read_inherited(UINT32_MAX);
+  read_returned(UINT32_MAX);  // which need not move
+  Chunk* const all = wheel_.take_all();
+  Chunk* last = nullptr;
+  int64_t moved = 0;
+  for (Chunk* chunk = all; chunk != nullptr; chunk = chunk->next) {
+    last = chunk;
+    moved += chunk->count;
+    for (uint32_t i = 0; i < chunk->count; ++i) {
+      TimerNode* node = chunk->entries()[i];
+      if (i + 8 < chunk->count) __builtin_prefetch(chunk->entries()[i + 8], 1);
+      node->place = TimerNode::kDetached;
+      // The last touch of the node and its entry: from here on both are the other worker's.
+      // Ordering: release; pairs with the acquire of whoever reads the owner.
+      node->owner.store(&to, std::memory_order_release);
+    }
+  }
+  settle_accounts(-moved, 0);
+  to.settle_accounts(0, moved);
+  if (all != nullptr)
+    ZOKIO_CHECK(to.inherited_.push(all, last), "timers are handed to a worker that stays");
+  // After this a cancelling thread that comes here is refused, and finds the new owner.
+  TimerNode* const late = returned_.close();
+  read_returned(UINT32_MAX);
+  unread_nodes_ = late;
+  read_returned(UINT32_MAX);
+  closed_ = true;
+  publish();
+  return static_cast<uint64_t>(moved);
 }
 
 }  // namespace zokio::time

@@ -1,141 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/wheel.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "zokio/base/assert.h"
 
 namespace zokio::time {
+
+static_assert(Wheel::kLevels * Wheel::kSlots < TimerNode::kDetached);
+
 namespace {
 
-// How far ahead the wheel reaches: one tick less than a full turn of the highest level.
-constexpr uint64_t kReach = (uint64_t{1} << (Wheel::kLevels * Wheel::kSlotBits)) - 1;
+// How many nodes ahead of the one at hand are fetched: enough to hide a miss, few enough for the
+// processor's buffers.
+constexpr uint32_t kPrefetch = 8;
 
 }  // namespace
 
-// An overdue tick counts as the next one, and one beyond the reach as the farthest.
-Wheel::Place Wheel::place_of(uint64_t tick) const noexcept {
-  if (tick <= now_) tick = now_ + 1;
-  if (tick - now_ > kReach) tick = now_ + kReach;
-  const unsigned highest_bit = 63u - static_cast<unsigned>(std::countl_zero(tick ^ now_));
-  unsigned level = highest_bit / kSlotBits;
-  if (level >= kLevels)
-    level = kLevels - 1;  // the top digit wrapped: its slot is behind, a turn away
-  return {level, static_cast<unsigned>(tick >> (level * kSlotBits)) & (kSlots - 1)};
+Wheel::~Wheel() {
+  for (ChunkStack& slot : slots_)
+    for (Chunk* chunk = slot.take_all(); chunk != nullptr;)
+      Chunk::destroy(std::exchange(chunk, chunk->next));
 }
 
-void Wheel::insert(TimerEntry* entry) noexcept {
-  const auto [level, slot] = place_of(entry->tick);
-  TimerEntry*& head = levels_[level].slots[slot];
-  entry->prev = nullptr;
-  entry->next = head;
-  if (head != nullptr) head->prev = entry;
-  head = entry;
-  levels_[level].occupied |= uint64_t{1} << slot;
-  ++size_;
+inline void Wheel::put(unsigned level, uint64_t slot, TimerNode* node) noexcept {
+  const auto bit = static_cast<unsigned>(slot & (kSlots - 1));
+  const unsigned index = level * kSlots + bit;
+  node->place = static_cast<uint16_t>(index);
+  slots_[index].push(node, source_);
+  occupied_[level][bit / 64] |= uint64_t{1} << (bit % 64);
 }
 
-void Wheel::remove(TimerEntry* entry) noexcept {
-  ZOKIO_DCHECK(size_ > 0, "removing from an empty wheel");
-  if (entry->next != nullptr) entry->next->prev = entry->prev;
-  if (entry->prev != nullptr) {
-    entry->prev->next = entry->next;
-  } else {
-    // The head of its slot. An entry placed long ago may lie elsewhere than place_of() says today,
-    // so the slot is found by its head.
-    bool found = false;
-    for (Level& level : levels_) {
-      const unsigned slot =
-          static_cast<unsigned>(entry->tick >> ((&level - levels_.data()) * kSlotBits)) &
-          (kSlots - 1);
-      if (level.slots[slot] != entry) continue;
-      level.slots[slot] = entry->next;
-      if (entry->next == nullptr) level.occupied &= ~(uint64_t{1} << slot);
-      found = true;
-      break;
-    }
-    if (!found) {  // an overdue or far entry, placed by a clamped tick
-      for (Level& level : levels_) {
-        for (unsigned slot = 0; slot < kSlots && !found; ++slot) {
-          if (level.slots[slot] != entry) continue;
-          level.slots[slot] = entry->next;
-          if (entry->next == nullptr) level.occupied &= ~(uint64_t{1} << slot);
-          found = true;
-        }
-      }
-    }
-    ZOKIO_CHECK(found, "the timer is not in this wheel");
+void Wheel::insert(TimerNode* node) noexcept {
+  const uint64_t tick = std::max(node->tick(), now_);
+  if (tick - now_ < kSlots) {
+    next_ = std::min(next_, tick);
+    return put(0, tick, node);
   }
-  entry->next = entry->prev = nullptr;
-  --size_;
+  unsigned level = 1;
+  uint64_t slot = tick >> kFanBits;
+  uint64_t here = now_ >> kFanBits;
+  while (slot - here >= kSlots && level + 1 < kLevels) {
+    slot >>= kFanBits;
+    here >>= kFanBits;
+    ++level;
+  }
+  // Beyond the reach: the farthest slot, and from there again.
+  slot = std::min(slot, here + kSlots - 1);
+  const uint64_t start = start_of(level, slot);
+  barrier_ = std::min(barrier_, start);
+  next_ = std::min(next_, start - kLead);
+  put(level, slot, node);
 }
 
-TimerEntry* Wheel::take_slot(unsigned level, unsigned slot) noexcept {
-  TimerEntry* list = levels_[level].slots[slot];
-  levels_[level].slots[slot] = nullptr;
-  levels_[level].occupied &= ~(uint64_t{1} << slot);
-  return list;
+void Wheel::remove(TimerNode* node) noexcept {
+  const unsigned index = node->place;
+  ZOKIO_DCHECK(index < slots_.size(), "the timer is not in the wheel");
+  slots_[index].remove(node, source_);
+  if (slots_[index].empty()) clear_bit(index);
 }
 
-uint64_t Wheel::next_tick() const noexcept {
-  // Slots of a level lie ahead of the current digit and before its next turn; the lowest occupied
-  // level holds the earliest entry, because a higher one starts after the lower one's turn.
-  for (unsigned level = 0; level < kLevels; ++level) {
-    const uint64_t occupied = levels_[level].occupied;
-    if (occupied == 0) continue;
-    const unsigned shift = level * kSlotBits;
-    const unsigned digit = static_cast<unsigned>(now_ >> shift) & (kSlots - 1);
-    // 1 is the next slot; 64 is the current digit itself, a full turn ahead (top level only).
-    const auto ahead = 1 + static_cast<uint64_t>(
-                               std::countr_zero(std::rotr(occupied, static_cast<int>(digit + 1))));
-    const uint64_t base = (now_ >> shift) << shift;  // start of the current digit's slot
-    return base + (ahead << shift);
+uint64_t Wheel::first_occupied(unsigned level, uint64_t from) const noexcept {
+  const Occupied& bits = occupied_[level];
+  const auto first = static_cast<unsigned>(from & (kSlots - 1));
+  // The word of `from` comes twice: its later bits first, its earlier ones, a turn ahead, last.
+  uint64_t word = bits[first / 64] & (~uint64_t{0} << (first % 64));
+  for (unsigned i = 0; i <= bits.size(); ++i) {
+    const unsigned at = (first / 64 + i) % bits.size();
+    if (i == bits.size()) word = bits[at] & ~(~uint64_t{0} << (first % 64));
+    if (word != 0) {
+      const unsigned bit = at * 64 + static_cast<unsigned>(std::countr_zero(word));
+      return from + ((bit - first) & (kSlots - 1));
+    }
+    word = bits[(at + 1) % bits.size()];
   }
   return kNever;
 }
 
-TimerEntry* Wheel::advance(uint64_t tick) noexcept {
-  TimerEntry* due_head = nullptr;
-  TimerEntry** due_tail = &due_head;
-  while (true) {
-    const uint64_t next = next_tick();
-    if (next == kNever || next > tick) break;
-    unsigned level = 0;
-    while (levels_[level].occupied == 0) ++level;
-    now_ = next;
-    const unsigned slot = static_cast<unsigned>(next >> (level * kSlotBits)) & (kSlots - 1);
-    for (TimerEntry* entry = take_slot(level, slot); entry != nullptr;) {
-      TimerEntry* following = entry->next;
-      entry->next = entry->prev = nullptr;
-      --size_;
-      if (entry->tick <= now_) {
-        *due_tail = entry;
-        due_tail = &entry->next;
-      } else {
-        insert(entry);
-      }
-      entry = following;
-    }
+void Wheel::find_barrier() noexcept {
+  barrier_ = kNever;
+  for (unsigned level = 1; level < kLevels; ++level) {
+    const uint64_t slot = first_upper(level);
+    if (slot != kNever) barrier_ = std::min(barrier_, start_of(level, slot));
   }
-  if (tick > now_) now_ = tick;
-  return due_head;
 }
 
-TimerEntry* Wheel::take_all() noexcept {
-  TimerEntry* all = nullptr;
-  for (unsigned level = 0; level < kLevels; ++level) {
-    while (levels_[level].occupied != 0) {
-      const auto slot = static_cast<unsigned>(std::countr_zero(levels_[level].occupied));
-      for (TimerEntry* entry = take_slot(level, slot); entry != nullptr;) {
-        TimerEntry* following = entry->next;
-        entry->prev = nullptr;
-        entry->next = all;
-        all = entry;
-        entry = following;
+void Wheel::look_again() noexcept {
+  find_barrier();
+  next_ = first_occupied(0, now_);
+  if (barrier_ != kNever) next_ = std::min(next_, std::max(now_, barrier_ - kLead));
+}
+
+unsigned Wheel::take_due(uint64_t tick, TimerNode** out, unsigned most) noexcept {
+  unsigned taken = 0;
+  while (true) {
+    ChunkStack& due = stack(0, now_);
+    while (!due.empty() && taken < most) out[taken++] = due.pop(source_);
+    if (!due.empty()) break;
+    clear_bit(static_cast<unsigned>(now_ & (kSlots - 1)));
+    if (now_ >= tick || taken == most) break;
+    uint64_t reach = std::min(tick, barrier_ - 1);
+    if (reach <= now_) {
+      // A slot begins that is not settled, unless all its nodes were removed.
+      find_barrier();
+      reach = std::min(tick, barrier_ - 1);
+      if (reach <= now_) break;
+    }
+    now_ = std::min(first_occupied(0, now_), reach);
+  }
+  look_again();
+  return taken;
+}
+
+unsigned Wheel::settle(unsigned most) noexcept {
+  unsigned moved = 0;
+  for (unsigned level = 1; level < kLevels; ++level) {
+    while (moved < most) {
+      const uint64_t slot = first_upper(level);
+      if (slot == kNever || start_of(level, slot) - kLead > now_) break;
+      ChunkStack& from = stack(level, slot);
+      while (!from.empty() && moved < most) {
+        if (const uint32_t count = from.top()->count; count > kPrefetch)
+          __builtin_prefetch(from.top()->entries()[count - 1 - kPrefetch], 1);
+        insert(from.pop(source_));
+        ++moved;
       }
+      if (from.empty()) clear_bit(level * kSlots + static_cast<unsigned>(slot & (kSlots - 1)));
     }
   }
-  size_ = 0;
+  if (moved > 0) look_again();
+  return moved;
+}
+
+Chunk* Wheel::take_all() noexcept {
+  Chunk* all = nullptr;
+  for (unsigned level = 0; level < kLevels; ++level) {
+    for (uint64_t slot = first_occupied(level, 0); slot < kSlots;
+         slot = first_occupied(level, slot + 1)) {
+      Chunk* chunks = stack(level, slot).take_all();
+      while (chunks != nullptr) {
+        Chunk* below = chunks->next;
+        chunks->next = all;
+        all = std::exchange(chunks, below);
+      }
+      clear_bit(level * kSlots + static_cast<unsigned>(slot));
+    }
+  }
+  look_again();
   return all;
 }
 

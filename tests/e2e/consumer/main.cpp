@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the installed runtime, runs a few tasks on it, and adds up what they return.
 
+#include <zokio/fiber.h>
 #include <zokio/zokio.h>
 
 #include <cstdio>
@@ -27,6 +28,9 @@ int main() {
           auto value = co_await std::move(handle);
           total += value ? *value : 1000;
         }
+        // And once from a function that is no coroutine.
+        auto on_fiber = co_await zokio::fiber([] { return zokio::fiber_await(square(0)); });
+        total += on_fiber ? *on_fiber : 1000;
         co_return total;
       },
       std::move(handles));

@@ -8,7 +8,7 @@
 #include <atomic>
 
 #ifdef ZOKIO_MODEL
-#include "model/atomic.h"
+#include <model/atomic.h>  // of tests/model
 #else
 namespace zokio {
 template <class T>

@@ -7,7 +7,7 @@
 // clang 19 emits mfence). ThreadSanitizer understands no fences at all, so there it is a
 // read-modify-write of one shared word, which it does understand.
 
-#include <atomic>
+#include "zokio/base/atomic.h"
 
 namespace zokio {
 
@@ -20,7 +20,11 @@ namespace zokio {
 #define ZOKIO_TSAN 1
 #endif
 
-#ifdef ZOKIO_TSAN
+#if defined(ZOKIO_MODEL)
+inline void full_fence() noexcept {
+  model::fence(std::memory_order_seq_cst);
+}
+#elif defined(ZOKIO_TSAN)
 namespace internal {
 inline std::atomic<int> fence_word{0};
 }

@@ -7,8 +7,7 @@
 
 #include <sched.h>
 
-#include <atomic>
-
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
 
 namespace zokio {
@@ -24,10 +23,15 @@ inline void cpu_relax() noexcept {
 // One turn of waiting for another thread, `spins` being how many there were. By feel: 40 are about
 // a microsecond, longer than any section that is waited for so, unless its thread is not running.
 inline void spin_pause(int spins) noexcept {
+#ifdef ZOKIO_MODEL
+  static_cast<void>(spins);
+  model::spin_pause();
+#else
   if (spins < 40)
     cpu_relax();
   else
     sched_yield();
+#endif
 }
 
 class SpinLock : Pinned {
@@ -42,7 +46,7 @@ class SpinLock : Pinned {
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
  private:
-  std::atomic<bool> locked_{false};
+  Atomic<bool> locked_{false};
 };
 
 }  // namespace zokio

@@ -42,7 +42,7 @@ class ThreadWaiter : Pinned {
 
  private:
   enum : uint32_t { kRunning, kSleeping, kEnded };
-  std::atomic<uint32_t> word_{kRunning};
+  Atomic<uint32_t> word_{kRunning};
 };
 
 struct Promise : Header {

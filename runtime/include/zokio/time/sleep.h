@@ -3,7 +3,7 @@
 
 #include "zokio/base/result.h"
 #include "zokio/task/wait.h"
-#include "zokio/time/timer_entry.h"
+#include "zokio/time/timer.h"
 
 namespace zokio {
 
@@ -17,29 +17,30 @@ class [[nodiscard]] Sleep : task::Wait {
 
   bool await_ready() const noexcept { return deadline_ <= Instant::now(); }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
-    entry_.task = task::suspend_current(h);
-    // Whoever takes the entry out of the wheel (expiry or cancel) wakes the task.
-    return task::begin_wait(entry_.task, this, [this]() noexcept {
-      entry_.arm(deadline_);
+    task_ = task::suspend_current(h);
+    // Whoever ends the timer (expiry or cancel) wakes the task.
+    return task::begin_wait(task_, this, [this]() noexcept {
+      timer_.arm(deadline_, task_);
       return true;
     });
   }
   Result<void> await_resume() noexcept {
-    if (entry_.task != nullptr) task::end_wait(entry_.task);
-    if (entry_.task == nullptr || entry_.fired()) return {};
+    if (task_ != nullptr) task::end_wait(task_);
+    if (task_ == nullptr || timer_.fired()) return {};
     return fail(Errc::Cancelled, "sleep");
   }
 
  private:
   static void interrupt(Wait* base) noexcept {
     auto* self = static_cast<Sleep*>(base);
-    task::Header* task = self->entry_.task;
-    if (self->entry_.cancel()) task::wake(task);
+    task::Header* task = self->task_;
+    if (self->timer_.cancel()) task::wake(task);
   }
   static constexpr task::WaitOps kOps{&interrupt, "sleep"};
 
   Instant deadline_;
-  TimerEntry entry_{static_cast<task::Header*>(nullptr)};
+  task::Header* task_ = nullptr;
+  Timer timer_;
 };
 
 }  // namespace time

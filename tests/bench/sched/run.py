@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""./dev bench sched: the scheduler beside Tokio, oneTBB, Asio and plain threads.
+
+    run.py --bin DIR --out FILE [--runs N] [--quick] [--only REGEX] [--peers tokio,tbb,asio,threads]
+
+Every measurement is a process of its own, given a workload and a number of workers. In each round
+all implementations of a workload run one after the other, in an order that turns from round to
+round. Tokio runs with glibc's malloc and under mimalloc, and the better median counts. The table
+gives medians with the spread, the ratio to each peer, and whether the goal is reached. A checksum
+that differs ends the benchmark. README.md says what each workload is.
+"""
+
+import argparse
+import ctypes
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import rows
+
+HERE = Path(__file__).resolve().parent
+PEERS = ["tokio", "tbb", "asio", "threads"]
+MIMALLOC = "libmimalloc.so"
+REGISTRY = Path("/usr/share/cargo/registry")
+
+
+def build_tokio(where):
+    """Builds the Rust program beside the results; sources and lock file stay out of the tree."""
+    source = where / "source"
+    shutil.copytree(HERE / "tokio", source, dirs_exist_ok=True)
+    home = where / "cargo"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "config.toml").write_text(
+        f'[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "{REGISTRY}"\n')
+    # Debian's compiler and crates, also where another Rust comes first in the PATH.
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "CARGO_HOME": str(home), "RUSTC": "/usr/bin/rustc",
+           "CARGO_TARGET_DIR": str(where / "target")}
+    done = subprocess.run(["/usr/bin/cargo", "build", "--offline", "--release", "--quiet"], cwd=source, env=env,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"cargo: {done.stderr[-3000:]}\nmissing packages? ./dev deps --bench")
+    return where / "target" / "release" / "bench_sched_tokio"
+
+
+class Program:
+    """One implementation: how it is called, and which workloads it has."""
+
+    def __init__(self, impl, binary, preload=""):
+        self.impl, self.binary = impl, binary
+        self.env = dict(os.environ, LD_PRELOAD=preload) if preload else None
+        if not binary.exists():
+            raise SystemExit(f"no {binary}: built without its library? ./dev deps --bench")
+        listed = subprocess.run([binary, "list"], capture_output=True, text=True, check=True)
+        self.workloads = set(listed.stdout.split())
+
+    def measure(self, workload, workers, ms):
+        """What one fresh process measured: {workload or a part of it: (value, unit)}."""
+        try:
+            done = subprocess.run([self.binary, workload, str(workers), "--ms", str(ms)], env=self.env,
+                                  capture_output=True, text=True, timeout=180)
+        except subprocess.TimeoutExpired:
+            raise SystemExit(f"{self.impl} {workload} w{workers}: not done after 180 s") from None
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        if done.returncode != 0 or not lines or not all(line["checksum_ok"] for line in lines):
+            raise SystemExit(f"{self.impl} {workload} w{workers}: exit {done.returncode} {done.stderr.strip()} "
+                             f"{done.stdout.strip()}")
+        return {line["workload"]: (line["value"], line["unit"]) for line in lines}
+
+
+def programs(bin_dir, peers, build_dir):
+    found = [Program("zokio", bin_dir / "bench_sched_zokio")]
+    if "tokio" in peers:
+        try:
+            ctypes.CDLL(MIMALLOC)  # the loader only warns about a preload that it cannot find
+        except OSError:
+            raise SystemExit(f"no {MIMALLOC}: ./dev deps --bench") from None
+        binary = build_tokio(build_dir / "tokio")
+        found += [Program("tokio-glibc", binary), Program("tokio-mimalloc", binary, MIMALLOC)]
+    found += [Program(peer, bin_dir / f"bench_sched_{peer}") for peer in ("tbb", "asio", "threads") if peer in peers]
+    return found
+
+
+def run_rounds(all_programs, chosen, runs, ms):
+    """{(name, impl, unit): values}; name is sched/<workload>/w<N>."""
+    samples = {}
+    began = time.monotonic()
+    for i in range(runs):
+        for workload, workers in chosen:
+            able = [p for p in all_programs if workload in p.workloads]
+            turn = i % max(1, len(able))
+            for program in able[turn:] + able[:turn]:
+                for part, (value, unit) in program.measure(workload, workers, ms).items():
+                    samples.setdefault((f"sched/{part}/w{workers}", program.impl, unit), []).append(value)
+        print(f"round {i + 1} of {runs}, {time.monotonic() - began:,.0f} s", file=sys.stderr, flush=True)
+    return samples
+
+
+def output_of(*argv):
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, cwd=HERE).stdout.strip()
+    except OSError:
+        return "unknown"
+
+
+def versions():
+    packages = {"tokio": "librust-tokio-dev", "rustc": "rustc", "tbb": "libtbb-dev", "asio": "libasio-dev",
+                "mimalloc": "libmimalloc-dev", "glibc": "libc6", "clang": "clang-19"}
+    return {name: output_of("dpkg-query", "-W", "-f=${Version}", package) for name, package in packages.items()}
+
+
+def environment():
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), "unknown")
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+            "governor": governor.read_text().strip() if governor.exists() else "none",
+            "compiler": "clang 19 -O3", "versions": versions(), "commit": output_of("git", "rev-parse", "--short", "HEAD"),
+            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "load_average": [round(x, 2) for x in os.getloadavg()]}
+
+
+def records(samples, env):
+    new = []
+    for (name, impl, unit), values in samples.items():
+        new.append({"name": name, "impl": impl, "unit": unit, "median": statistics.median(values), "min": min(values),
+                    "max": max(values), "runs": len(values), "checksum_ok": True, "env": env})
+    # Tokio's figure is the better of its two; both stay in the file.
+    both = {}
+    for record in new:
+        if record["impl"].startswith("tokio-"):
+            both.setdefault(record["name"], []).append(record)
+    for pair in both.values():
+        best = min(pair, key=lambda r: r["median"])
+        new.append(dict(best, impl="tokio", env=dict(env, malloc=best["impl"].removeprefix("tokio-"))))
+    return new
+
+
+def save(path, new, whole):
+    """Keeps what other benchmarks wrote; replaces what this one measured."""
+    old = json.loads(path.read_text()) if path.exists() else []
+    measured = {(r["name"], r["impl"]) for r in new}
+    stale = (lambda r: r["name"].startswith("sched/")) if whole else (lambda r: (r["name"], r["impl"]) in measured)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([r for r in old if not stale(r)] + new, indent=1) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--quick", action="store_true", help="two short rounds, to try the benchmark itself")
+    parser.add_argument("--only", default="", help="regular expression over <workload>/w<N>")
+    parser.add_argument("--peers", default=",".join(PEERS), help="empty: none")
+    arguments = parser.parse_args()
+    peers = [p for p in arguments.peers.split(",") if p]
+    if set(peers) - set(PEERS):
+        parser.error(f"peers are {', '.join(PEERS)}")
+    runs = arguments.runs or (2 if arguments.quick else 10)
+    ms = 30 if arguments.quick else 80
+    all_programs = programs(arguments.bin.resolve(), peers, arguments.out.parent.resolve())
+    chosen = [(workload, workers) for workload, counts in rows.WORKERS.items() for workers in counts
+              if any(workload in p.workloads for p in all_programs)
+              and (workload == "control" or re.search(arguments.only, f"{workload}/w{workers}"))]
+    env = environment()
+    samples = run_rounds(all_programs, chosen, runs, ms)
+    env["load_average_after"] = [round(x, 2) for x in os.getloadavg()]
+    new = records(samples, env)
+    save(arguments.out, new, whole=not arguments.only and len(peers) == len(PEERS))
+    print(f"{env['cpu']}, {env['cores']} cores, Linux {env['kernel']}, load {env['load_average'][0]} before and "
+          f"{env['load_average_after'][0]} after\n" + ", ".join(f"{k} {v}" for k, v in env["versions"].items()))
+    rows.print_table(new, peers)
+
+
+if __name__ == "__main__":
+    main()
