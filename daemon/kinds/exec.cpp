@@ -16,10 +16,10 @@
 #include "kinds/catalog.h"
 #include "kinds/children.h"
 #include "kinds/paths.h"
-#include "kinds/shield.h"
 #include "model/limits.h"
 #include "zokio/join.h"
 #include "zokio/process/command.h"
+#include "zokio/shield.h"
 #include "zokio/spawn_blocking.h"
 #include "zokio/time/sleep.h"
 #include "zokio/timeout.h"
@@ -181,7 +181,7 @@ Task<model::Reported<Finished>> run(JobContext& context) {
 
   Result<void> ended = co_await process->child.exited();
   const bool told = !ended && ended.error().code == Errc::Cancelled;
-  Shield shield;  // from here to the end nothing may be left half done
+  zokio::Shield shield;  // from here to the end nothing may be left half done
   if (told) ended = co_await stop(*process, spec.grace.count() ? spec.grace : kGraceDefault);
   // While it is a zombie its number still names its group: what it started and left goes now.
   static_cast<void>(process->child.kill_group(SIGKILL));

@@ -5,9 +5,9 @@
 
 #include "kinds/buffers.h"
 #include "kinds/paths.h"
-#include "kinds/shield.h"
 #include "kinds/stream.h"
 #include "zokio/fs/dir.h"
+#include "zokio/shield.h"
 
 namespace zokiod::kinds {
 
@@ -45,14 +45,14 @@ Task<model::Reported<>> PendingFile::commit(bool overwrite) {
   Result<void> renamed = co_await zokio::fs::rename_at(directory_.fd(), temporary_, directory_.fd(),
                                                        name_, !overwrite);
   if (!renamed) co_return path_error(renamed.error(), "rename to", path_);
-  Shield shield;  // the name is given: it is made durable, too
+  zokio::Shield shield;  // the name is given: it is made durable, too
   Result<void> named = co_await directory_.sync();
   if (!named) co_return path_error(named.error(), "sync the directory of", path_);
   co_return model::Reported<>();
 }
 
 Task<void> PendingFile::discard() {
-  Shield shield;
+  zokio::Shield shield;
   static_cast<void>(co_await file_.close());
   static_cast<void>(co_await zokio::fs::unlink_at(directory_.fd(), temporary_));
 }

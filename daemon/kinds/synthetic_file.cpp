@@ -10,10 +10,10 @@
 #include "kinds/catalog.h"
 #include "kinds/mix.h"
 #include "kinds/paths.h"
-#include "kinds/shield.h"
 #include "model/limits.h"
 #include "zokio/fs/dir.h"
 #include "zokio/fs/file.h"
+#include "zokio/shield.h"
 
 namespace zokiod::kinds {
 namespace {
@@ -118,7 +118,7 @@ Task<Result<uint64_t>> write_and_read(Plan& plan, File& file) {
 }
 
 Task<void> remove(File& directory, File& file, std::string name) {
-  Shield shield;
+  zokio::Shield shield;
   static_cast<void>(co_await file.close());
   static_cast<void>(co_await zokio::fs::unlink_at(directory.fd(), std::move(name)));
 }

@@ -8,8 +8,8 @@
 #include <memory>
 #include <mutex>
 
-#include "base/fence.h"
-#include "base/spin_lock.h"
+#include "zokio/base/fence.h"
+#include "zokio/base/spin_lock.h"
 #include "model/explorer.h"
 #include "os/futex.h"
 

@@ -10,7 +10,7 @@
 #include "io/reactor.h"
 #include "model/explorer.h"
 #include "sched/idle.h"
-#include "sched/inject_queue.h"
+#include "sched/bag_queue.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
 #include "zokio/base/assert.h"
@@ -69,7 +69,7 @@ struct Pool {
       if (i == self) continue;
       if (task::Header* task = queues[i].steal_into(queues[self]).first) return task;
     }
-    return injector.take(1);
+    return injector.take_one();
   }
 
   void run(unsigned self, task::Header* task) {
@@ -85,7 +85,7 @@ struct Pool {
     bool searching = false;
     while (!stop.load(std::memory_order_acquire)) {
       task::Header* task = queues[self].pop();
-      if (task == nullptr) task = injector.take(1);
+      if (task == nullptr) task = injector.take_one();
       if (task == nullptr) task = search(self, searching);
       if (task != nullptr) {
         if (std::exchange(searching, false) && idle.stop_searching()) wake_one();
@@ -108,7 +108,7 @@ struct Pool {
 
   const unsigned workers;
   Idle idle;
-  InjectQueue injector;
+  BagQueue injector;
   LocalQueue queues[3];
   Parker parkers[3];
   task::Header tasks[kTasks];

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "model/explorer.h"
-#include "sched/inject_queue.h"
+#include "sched/bag_queue.h"
 #include "sched/local_queue.h"
 
 namespace zokio::sched {
@@ -34,8 +34,8 @@ class Items {
     MODEL_CHECK(payload_[i] == i + 1, "who takes a task sees it");
     ++taken_[i];
   }
-  void took_all(task::Header* list) {
-    for (; list != nullptr; list = list->next) took(list);
+  void took_all(BagQueue& queue) {
+    while (const task::Header* task = queue.take_one()) took(task);
   }
   void expect(unsigned count) {
     for (unsigned i = 0; i < kMost; ++i)
@@ -53,7 +53,7 @@ void empty(Items& items, LocalQueue& queue) {
 }
 
 // Moves the indices on.
-void spin_up(LocalQueue& queue, InjectQueue& inject, unsigned laps) {
+void spin_up(LocalQueue& queue, BagQueue& inject, unsigned laps) {
   task::Header dummy;
   for (unsigned i = 0; i < laps; ++i) {
     queue.push(&dummy, inject);
@@ -64,7 +64,7 @@ void spin_up(LocalQueue& queue, InjectQueue& inject, unsigned laps) {
 TEST(LocalQueueModel, OwnerAndThief) {
   EXPECT_HOLDS(explore("local_queue: push, pop, steal", {}, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue own, other;
     spin_up(own, inject, 3);
     run.thread("owner", [&] {
@@ -94,7 +94,7 @@ TEST(LocalQueueModel, IndicesPass256) {
       .preemptions = 1, .stale = 0, .spurious = 0, .random = 20, .search_deeper = false};
   EXPECT_HOLDS(explore("local_queue: after 254 tasks", few, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue own, other;
     spin_up(own, inject, 254);
     run.thread("owner", [&] {
@@ -116,7 +116,7 @@ TEST(LocalQueueModel, IndicesPass256) {
 TEST(LocalQueueModel, TheLastTask) {
   EXPECT_HOLDS(explore("local_queue: one task, owner and two thieves", {}, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue own, one, two;
     run.thread("owner", [&] {
       own.push(items.make(0), inject);
@@ -138,7 +138,7 @@ TEST(LocalQueueModel, TheLastTask) {
 TEST(LocalQueueModel, OverflowBesideAThief) {
   EXPECT_HOLDS(explore("local_queue: overflow and steal", {}, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue own, other;
     for (unsigned i = 0; i < kLocalQueueSlots; ++i) own.push(items.make(i), inject);
     run.thread("owner", [&] {
@@ -153,7 +153,7 @@ TEST(LocalQueueModel, OverflowBesideAThief) {
     });
     run.go();
     empty(items, own);
-    items.took_all(inject.take(kMost));
+    items.took_all(inject);
     items.expect(6);
   }));
 }
@@ -161,7 +161,7 @@ TEST(LocalQueueModel, OverflowBesideAThief) {
 TEST(LocalQueueModel, AThiefIsRobbed) {
   EXPECT_HOLDS(explore("local_queue: steal from a thief", {}, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue own, one, two;
     for (unsigned i = 0; i < 3; ++i) own.push(items.make(i), inject);
     run.thread("thief 1", [&] {
@@ -184,7 +184,7 @@ TEST(LocalQueueModel, AThiefIsRobbed) {
 TEST(LocalQueueModel, AThiefStealsWhileItIsRobbed) {
   EXPECT_HOLDS(explore("local_queue: a robbed thief steals", {}, [](Execution& run) {
     Items items;
-    InjectQueue inject;
+    BagQueue inject;
     LocalQueue full, own, two;
     for (unsigned i = 0; i < 4; ++i) full.push(items.make(i), inject);
     for (unsigned i = 4; i < 8; ++i) own.push(items.make(i), inject);

@@ -23,7 +23,7 @@ Task<T> run_task(Task<T> task) {
 // others; each is awaited. Cancel: passes on to all.
 template <class T>
 Task<std::vector<Outcome<T>>> join_all(std::vector<Task<T>> tasks) {
-  internal::ChildGroup group(task::current_task()->scope);
+  internal::ChildGroup group;
   std::vector<JoinHandle<T>> handles;
   handles.reserve(tasks.size());
   for (Task<T>& task : tasks)
@@ -39,7 +39,7 @@ namespace internal {
 
 template <class... T, std::size_t... I>
 Task<std::tuple<Outcome<T>...>> join_indexed(std::index_sequence<I...>, Task<T>... tasks) {
-  ChildGroup group(task::current_task()->scope);
+  ChildGroup group;
   auto handles = std::make_tuple(spawn_child(group, &run_task<T>, std::move(tasks))...);
   co_await group.join();
   co_return std::tuple<Outcome<T>...>{co_await std::get<I>(handles).ended()...};

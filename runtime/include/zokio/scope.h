@@ -16,7 +16,7 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
+#include <optional>
 
 #include "zokio/spawn.h"
 
@@ -27,7 +27,7 @@ namespace internal {
 // Counts children and lets one task wait for the last. Lives in the frame of the waiting task.
 class ChildGroup : Pinned {
  public:
-  explicit ChildGroup(task::CancelScope* parent) noexcept : scope(parent) {}
+  ChildGroup() = default;
   ~ChildGroup() {
     ZOKIO_CHECK((state_.load(std::memory_order_acquire) & ~kWaiting) == 0,
                 "children outlive their scope: await it before it goes");
@@ -58,6 +58,7 @@ class ChildGroup : Pinned {
   // Waits for all children. Not cancellable: cancel the scope to make them end.
   auto join() noexcept { return JoinAll{this}; }
 
+  // In force from the construction of the group to its end: everything is inside it.
   task::CancelScope scope;
 
  private:
@@ -73,7 +74,10 @@ class ChildGroup : Pinned {
       const uint64_t before = g->state_.fetch_or(kWaiting, std::memory_order_acq_rel);
       return before != 0;  // 0: the last child went between await_ready and here
     }
-    void await_resume() const noexcept { group->state_.store(0, std::memory_order_relaxed); }
+    void await_resume() const noexcept {
+      const uint64_t state = group->state_.exchange(0, std::memory_order_relaxed);
+      ZOKIO_CHECK((state & ~kWaiting) == 0, "woken before the last child ended");
+    }
   };
 
   // Any thread, atomic.
@@ -106,25 +110,27 @@ class Scope : Pinned {
   friend auto with_scope(F body, A... args)
       -> Task<Outcome<typename std::invoke_result_t<F&, Scope&, A...>::value_type>>;
 
-  explicit Scope(task::CancelScope* parent) noexcept : group_(parent) {}
+  Scope() = default;
 
   internal::ChildGroup group_;
 };
 
 namespace internal {
 
-// Reports the end of a child to its group. The child's cancel scope leaves the group's first: the
+// Ties a child to its group: cancelled with it, and counted until the end. The link goes first: the
 // child's frame can outlive the group, when a handle still holds it.
 class ChildGuard : Pinned {
  public:
-  explicit ChildGuard(ChildGroup* group) noexcept : group_(group) {}
+  explicit ChildGuard(ChildGroup* group) noexcept
+      : group_(group), link_(group->scope, task::current_task()) {}
   ~ChildGuard() {
-    task::current_task()->cancel.detach();
+    link_.detach();
     group_->done();
   }
 
  private:
   ChildGroup* group_;
+  task::ChildLink link_;
 };
 
 template <class R, class F, class... A>
@@ -153,11 +159,8 @@ auto spawn_child(ChildGroup& group, F f, A... args) {
   using R = SpawnResult<F, A...>;
   task::Header* self = task::current_task();
   group.add();
-  auto* task = make_task(*self->executor, "", &group.scope, &run_child<R, F, A...>, &group,
-                         std::move(f), std::move(args)...);
-  JoinHandle<R> handle(task);
-  self->executor->schedule(task);
-  return handle;
+  return spawn_on(*task::executor_of(self), "", &run_child<R, F, A...>, &group, std::move(f),
+                  std::move(args)...);
 }
 
 }  // namespace internal
@@ -175,10 +178,7 @@ template <class F, class... A>
 auto with_scope(F body, A... args)
     -> Task<Outcome<typename std::invoke_result_t<F&, Scope&, A...>::value_type>> {
   using T = typename std::invoke_result_t<F&, Scope&, A...>::value_type;
-  task::Header* self = task::current_task();
-  task::CancelScope* outer = self->scope;
-  Scope scope(outer);
-  self->scope = &scope.group_.scope;
+  Scope scope;
   std::optional<Outcome<T>> outcome;
   std::exception_ptr exception;
   try {
@@ -193,7 +193,6 @@ auto with_scope(F body, A... args)
   }
   // A failed body takes its children with it.
   if (exception || !outcome->has_value()) scope.cancel();
-  self->scope = outer;
   co_await scope.group_.join();
   if (exception) std::rethrow_exception(exception);
   if (scope.group_.has_error()) co_return std::unexpected(scope.group_.error());

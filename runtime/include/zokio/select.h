@@ -70,7 +70,7 @@ void take_winner(std::size_t index, Kept& kept, std::optional<Selected<T...>>& o
 
 template <class... T, std::size_t... I>
 Task<Selected<T...>> select_indexed(std::index_sequence<I...>, Task<T>... tasks) {
-  ChildGroup group(task::current_task()->scope);
+  ChildGroup group;
   std::atomic<std::size_t> winner{kNoWinner};
   auto handles = std::make_tuple(
       spawn_child(group, &keep_outcome<T>, &group, &winner, I, std::move(tasks))...);

@@ -4,10 +4,8 @@
 // spawn: starts a task beside the current one. See Runtime::spawn for the form from outside.
 
 #include <functional>
-#include <semaphore>
 #include <span>
 #include <string_view>
-#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -39,81 +37,69 @@ concept Spawnable = TaskCallable<F, A...> && (OwnedArg<A> && ...);
 template <class F, class... A>
 using SpawnResult = typename std::invoke_result_t<F&, A...>::value_type;
 
-// The coroutine behind a spawned task. Callable and arguments live in its frame until it ends, so
-// captures and by-reference parameters of `f` stay valid.
-template <class R>
-struct SpawnCoroutine {
-  using promise_type = task::internal::SpawnPromise<R>;
-  SpawnCoroutine(promise_type* p) noexcept : promise(p) {}
-  promise_type* promise;
-};
+// Whether the coroutine itself can be the task: `f` keeps nothing, and no parameter is a reference
+// (a parameter taken by reference would refer into spawn()). Generic callables cannot tell.
+template <class F>
+inline constexpr bool keeps_nothing_v = false;
+template <class R, class... P>
+inline constexpr bool keeps_nothing_v<R (*)(P...)> = (!std::is_reference_v<P> && ...);
+template <class R, class... P>
+inline constexpr bool keeps_nothing_v<R (*)(P...) noexcept> = (!std::is_reference_v<P> && ...);
+template <class M>
+inline constexpr bool by_value_member_v = false;
+template <class R, class C, class... P>
+inline constexpr bool by_value_member_v<R (C::*)(P...) const> = (!std::is_reference_v<P> && ...);
+template <class F>
+  requires std::is_empty_v<F> && requires { &F::operator(); }
+inline constexpr bool keeps_nothing_v<F> = by_value_member_v<decltype(&F::operator())>;
 
+// Otherwise a coroutine around it, in whose frame callable and arguments live until it ends, so
+// that captures and by-reference parameters of `f` stay valid.
 template <class R, class F, class... A>
-SpawnCoroutine<R> spawn_frame(F f, A... args) {
-  if constexpr (std::is_void_v<R>) {
-    co_await std::invoke(f, std::move(args)...);
-    co_return Outcome<R>();
-  } else {
-    co_return Outcome<R>(co_await std::invoke(f, std::move(args)...));
-  }
+Task<R> keep_alive(F f, A... args) {
+  co_return co_await std::invoke(f, std::move(args)...);
 }
 
-// Builds the task, suspended before its first step, with one reference for the run and one for the
-// handle. Not scheduled.
+// The coroutine of `f(args...)` as a task of its own: adopted, not scheduled, with one handle.
 template <class F, class... A>
-auto make_task(task::Executor& executor, const char* name, task::CancelScope* parent, F f,
-               A... args) {
+auto* make_task(task::Executor& executor, const char* name, F f, A... args) {
   using R = SpawnResult<F, A...>;
-  auto* task = spawn_frame<R, F, A...>(std::move(f), std::move(args)...).promise;
-  task->executor = &executor;
-  task->name = name;
-  task->cancel.attach(parent);
-  task->retain();
-  executor.adopt(task);
+  Task<R> body = [&] {
+    if constexpr (keeps_nothing_v<F>)
+      return std::invoke(f, std::move(args)...);
+    else
+      return keep_alive<R, F, A...>(std::move(f), std::move(args)...);
+  }();
+  auto* task = body.release();
+  task->become_task();
+  executor.adopt(task, name);
   return task;
 }
 
 template <class F, class... A>
 auto spawn_on(task::Executor& executor, const char* name, F f, A... args) {
-  auto* task = make_task(executor, name, nullptr, std::move(f), std::move(args)...);
+  auto* task = make_task(executor, name, std::move(f), std::move(args)...);
   JoinHandle<SpawnResult<F, A...>> handle(task);
   executor.schedule(task);
   return handle;
 }
 
-template <class R, class F, class... A>
-Task<void> run_blocking(F* f, std::tuple<A...>* args, std::optional<Outcome<R>>* out,
-                        std::exception_ptr* exception, std::binary_semaphore* done) {
-  try {
-    if constexpr (std::is_void_v<R>) {
-      co_await std::apply(*f, std::move(*args));
-      out->emplace();
-    } else {
-      out->emplace(co_await std::apply(*f, std::move(*args)));
-    }
-  } catch (...) {
-    *exception = std::current_exception();
-  }
-  done->release();
+template <class F, class... A>
+Task<typename std::invoke_result_t<F&, A...>::value_type> run_borrowed(F* f,
+                                                                       std::tuple<A...>* args) {
+  co_return co_await std::apply(*f, std::move(*args));
 }
 
 // Rethrows what the task threw: the caller is waiting, so the exception has somewhere to go.
 template <class F, class... A>
 auto block_on(task::Executor& executor, F f, A&&... args) {
-  using R = typename std::invoke_result_t<F&, A...>::value_type;
   ZOKIO_CHECK(task::context().worker == task::kNoWorker,
               "block_on would stop the worker that has to finish the task");
   std::tuple<A...> packed(std::forward<A>(args)...);
-  std::optional<Outcome<R>> out;
-  std::exception_ptr exception;
-  std::binary_semaphore done(0);
-  auto handle = spawn_on(executor, "block_on", &run_blocking<R, F, A...>, &f, &packed, &out,
-                         &exception, &done);
-  done.acquire();
-  // The task is on its last steps: the caller must not find it alive in the figures.
-  while (!handle.finished()) std::this_thread::yield();
-  if (exception) std::rethrow_exception(exception);
-  return std::move(*out);
+  auto handle = spawn_on(executor, "block_on", &run_borrowed<F, A...>, &f, &packed);
+  auto outcome = handle.wait();
+  if (std::exception_ptr exception = handle.exception()) std::rethrow_exception(exception);
+  return outcome;
 }
 
 }  // namespace internal
@@ -124,13 +110,13 @@ template <class F, class... A>
 JoinHandle<internal::SpawnResult<F, A...>> spawn(F f, A... args) {
   task::Header* self = task::current_task();
   ZOKIO_CHECK(self != nullptr, "spawn() is called from a task; elsewhere use Runtime::spawn");
-  return internal::spawn_on(*self->executor, "", std::move(f), std::move(args)...);
+  return internal::spawn_on(*task::executor_of(self), "", std::move(f), std::move(args)...);
 }
 
 // True when the current task was asked to stop. Long computations look at it between steps.
 inline bool cancelled() noexcept {
   task::Header* self = task::current_task();
-  return self != nullptr && self->scope->cancelled();
+  return self != nullptr && task::cancelled(self);
 }
 
 // Lets other ready tasks run first.
@@ -139,7 +125,7 @@ class [[nodiscard]] Yield {
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> h) const noexcept {
     task::Header* self = task::suspend_current(h);
-    self->executor->schedule_last(self);
+    task::executor_of(self)->schedule_last(self);
   }
   void await_resume() const noexcept {}
 };

@@ -26,7 +26,7 @@ class [[nodiscard]] Blocking : task::OffloadJob {
   bool await_suspend(std::coroutine_handle<> h) noexcept {
     waiter_ = task::suspend_current(h);
     // The pool resumes the task through wake(), never on the blocking thread.
-    if (waiter_->executor->offload(this)) return true;
+    if (task::executor_of(waiter_)->offload(this)) return true;
     refused_ = true;
     return false;
   }

@@ -7,7 +7,7 @@
 // the call returns, and a result that was ready in time is not thrown away.
 
 #include "zokio/base/result.h"
-#include "zokio/task/header.h"
+#include "zokio/task/cancel.h"
 #include "zokio/task/task.h"
 #include "zokio/time/timer.h"
 
@@ -19,19 +19,15 @@ namespace internal {
 // by the same task.
 class DeadlineScope : Pinned {
  public:
-  explicit DeadlineScope(Instant deadline) noexcept
-      : task_(task::current_task()), outer_(task_->scope), scope_(outer_) {
-    task_->scope = &scope_;
-    timer_.arm(deadline, &strike, this);
-  }
+  explicit DeadlineScope(Instant deadline) noexcept { timer_.arm(deadline, &strike, this); }
   ~DeadlineScope() { leave(); }
 
   // Restores the outer scope. True when the deadline had struck.
   bool leave() noexcept {
-    if (task_ != nullptr) {
+    if (!left_) {
+      left_ = true;
       struck_ = !timer_.cancel();
-      task_->scope = outer_;
-      task_ = nullptr;
+      scope_.leave();
     }
     return struck_;
   }
@@ -39,10 +35,9 @@ class DeadlineScope : Pinned {
  private:
   static void strike(void* self) noexcept { static_cast<DeadlineScope*>(self)->scope_.cancel(); }
 
-  task::Header* task_;
-  task::CancelScope* outer_;
   task::CancelScope scope_;
   time::Timer timer_;
+  bool left_ = false;
   bool struck_ = false;
 };
 

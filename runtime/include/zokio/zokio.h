@@ -11,6 +11,7 @@
 #include "zokio/runtime.h"
 #include "zokio/scope.h"
 #include "zokio/select.h"
+#include "zokio/shield.h"
 #include "zokio/spawn.h"
 #include "zokio/spawn_blocking.h"
 #include "zokio/task/task.h"

@@ -21,6 +21,7 @@ enum class Choice : uint8_t {
   StealCount,   // how many to take of what may be taken
   WakeTarget,   // which sleeping worker to wake
   NextWorker,   // simulation: which worker takes the next step
+  WakeWorth,    // whether a backlog is worth a wake-up
 };
 
 // What may fail although the program is right.

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/spin_lock.h"
+#include "zokio/base/spin_lock.h"
 #include "mem/budget.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"

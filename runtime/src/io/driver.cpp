@@ -148,7 +148,7 @@ void Driver::route(Op& op) noexcept {
 void Driver::offload(Op& op) noexcept {
   op.job_.op = &op;
   op.job_.run = &Op::run_blocking;
-  if (!op.task_->executor->offload(&op.job_)) op.finish(-ECANCELED);
+  if (!task::executor_of(op.task_)->offload(&op.job_)) op.finish(-ECANCELED);
 }
 
 void Driver::admit_waiting(Reactor& reactor) noexcept {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/op.h"
 
+#include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/env.h"
 #include "io/driver.h"
@@ -9,40 +11,18 @@
 
 namespace zokio::io {
 
+namespace {
+
+// By OpKind.
+constexpr std::array<const char*, kOpKinds> kNames{
+    "read",  "write", "recv",  "send",   "accept", "connect", "poll",    "open",
+    "close", "fsync", "statx", "rename", "unlink", "mkdir",   "read_dir"};
+static_assert(static_cast<unsigned>(OpKind::ReadDir) == kOpKinds - 1);
+
+}  // namespace
+
 const char* op_name(OpKind kind) noexcept {
-  switch (kind) {
-    case OpKind::Read:
-      return "read";
-    case OpKind::Write:
-      return "write";
-    case OpKind::Recv:
-      return "recv";
-    case OpKind::Send:
-      return "send";
-    case OpKind::Accept:
-      return "accept";
-    case OpKind::Connect:
-      return "connect";
-    case OpKind::Poll:
-      return "poll";
-    case OpKind::Open:
-      return "open";
-    case OpKind::Close:
-      return "close";
-    case OpKind::Fsync:
-      return "fsync";
-    case OpKind::Statx:
-      return "statx";
-    case OpKind::Rename:
-      return "rename";
-    case OpKind::Unlink:
-      return "unlink";
-    case OpKind::Mkdir:
-      return "mkdir";
-    case OpKind::ReadDir:
-      return "read_dir";
-  }
-  ZOKIO_PANIC("unknown operation kind");
+  return kNames[static_cast<unsigned>(kind)];
 }
 
 Op::~Op() {
@@ -57,15 +37,23 @@ bool Op::await_suspend(std::coroutine_handle<> h) noexcept {
   driver_ = task::context().driver;
   ZOKIO_CHECK(driver_ != nullptr, "I/O outside a runtime: no driver on this thread");
   start_ns_ = env::now_ns();
-  // Registered before it is published: the callback may run from here on, on any thread.
-  if (traits_.cancellable) link(task_->scope);
-  if (!publish(driver_->blocks(*this))) return false;
-  // The frame may be gone from here on.
-  driver_->submit(*this);
-  return true;
+  const auto start = [this]() noexcept {
+    if (!publish(driver_->blocks(*this))) return false;
+    // The frame may be gone from here on.
+    driver_->submit(*this);
+    return true;
+  };
+  return traits_.cancellable ? task::begin_wait(task_, this, start) : start();
 }
 
-void Op::on_cancel(task::CancelCallback* base) noexcept {
+const task::WaitOps* Op::wait_ops(OpKind kind) noexcept {
+  static constexpr auto kOps = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array{task::WaitOps{&interrupt, kNames[I]}...};
+  }(std::make_index_sequence<kOpKinds>());
+  return &kOps[static_cast<unsigned>(kind)];
+}
+
+void Op::interrupt(task::Wait* base) noexcept {
   auto& op = *static_cast<Op*>(base);
   if (op.request_cancel()) op.driver_->cancel(op);
 }

@@ -29,9 +29,8 @@
 #include <cstdint>
 
 #include "io/inbox.h"
-#include "zokio/task/cancel.h"
 #include "zokio/task/executor.h"
-#include "zokio/task/header.h"
+#include "zokio/task/wait.h"
 
 struct io_uring_sqe;
 
@@ -73,14 +72,14 @@ struct OpTraits {
   bool counts_bytes = false;  // the result is a number of bytes
 };
 
-class Op : private task::CancelCallback {
+class Op : private task::Wait {
  public:
   virtual ~Op();
 
   // Awaiting. Requires: a task of a runtime with a driver. Cancel: see above.
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> h) noexcept;
-  void await_resume() noexcept { unlink(); }
+  void await_resume() noexcept { task::end_wait(task_); }
 
   // After the await: >= 0, or -errno; -ECANCELED when it was cancelled or never ran.
   int64_t result() const noexcept { return result_; }
@@ -100,7 +99,7 @@ class Op : private task::CancelCallback {
 
  protected:
   explicit Op(OpTraits traits) noexcept
-      : CancelCallback(&on_cancel), traits_(traits), interest_(traits.interest) {}
+      : Wait(wait_ops(traits.kind)), traits_(traits), interest_(traits.interest) {}
 
   // For kinds whose interest depends on the object (a read of a file or of a pipe).
   void set_interest(short interest, bool reissue) noexcept {
@@ -121,7 +120,9 @@ class Op : private task::CancelCallback {
     kBlocking = 16,      // on the blocking pool: nobody to deliver a cancel to
   };
 
-  static void on_cancel(task::CancelCallback* base) noexcept;
+  // One for each kind, so that a task dump says "read" and not "io".
+  static const task::WaitOps* wait_ops(OpKind kind) noexcept;
+  static void interrupt(task::Wait* base) noexcept;
   static void run_blocking(task::OffloadJob* job) noexcept;
 
   // One function for each change of state_. --------------------------------------------------

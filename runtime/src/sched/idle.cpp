@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "base/fence.h"
+#include "zokio/base/fence.h"
 #include "zokio/base/assert.h"
 
 namespace zokio::sched {

@@ -16,9 +16,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/cache_line.h"
+#include "zokio/base/cache_line.h"
 #include "base/env.h"
-#include "base/spin_lock.h"
+#include "zokio/base/spin_lock.h"
 #include "sched/limits.h"
 
 namespace zokio::sched {

@@ -13,7 +13,7 @@ namespace zokio::sched {
 // Workers at most. A slot costs a pointer until it is used, then about 10 KiB for good.
 inline constexpr unsigned kWorkerSlots = 256;
 
-// Tasks a worker keeps for itself; more spill to the injector, so that one worker cannot hoard.
+// Tasks a worker keeps for itself; more spill to its overflow queue.
 // A model test explores every interleaving, so there it is as small as the algorithm allows.
 #ifdef ZOKIO_MODEL
 inline constexpr uint32_t kLocalQueueSlots = 4;
@@ -22,18 +22,31 @@ inline constexpr uint32_t kLocalQueueSlots = 256;
 #endif
 static_assert((kLocalQueueSlots & (kLocalQueueSlots - 1)) == 0, "indices wrap by masking");
 
-// Tasks taken from the injector at once: enough to pay for its lock, few enough to leave some for
-// the other workers.
-#ifdef ZOKIO_MODEL
-inline constexpr uint32_t kInjectBatch = 2;
-#else
-inline constexpr uint32_t kInjectBatch = 64;
-#endif
-static_assert(kInjectBatch <= kLocalQueueSlots / 2, "a batch must fit beside what is there");
+// A busy worker looks at its other duties (timers, reactor, tasks from outside, orders) so often:
+// every kMaintainEvery of work, measured in polls by their average, and at least every
+// kMaintainPolls. So an outside task waits behind a worker's own ones for at most one such interval
+// or one poll, whichever is longer.
+inline constexpr Duration kMaintainEvery = std::chrono::microseconds(40);
+inline constexpr uint32_t kMaintainPolls = 512;
+// The reactor costs a system call on some backends, so not with every maintenance.
+inline constexpr Duration kPollIoEvery = std::chrono::microseconds(25);
 
-// Every so many polls a busy worker looks at its reactor and at the injector first. A prime, so
-// that it does not fall into step with a program's own period; the number is Tokio's.
-inline constexpr uint32_t kMaintenancePolls = 61;
+// Waking a worker costs its waker 2 to 5 us and reaches the other core after about 20: work that is
+// done before that is not worth it. Backlog (tasks times their average poll) above which it is.
+inline constexpr Duration kWakeWorth = std::chrono::microseconds(20);
+
+// Times in a row that the newest task goes first while older ones wait. Tokio's is 3; a pair of
+// tasks that talk to each other profits up to here, by measure.
+inline constexpr uint32_t kLifoBudget = 16;
+
+// How long a worker that ran out of work looks around before it sleeps, at most. It learns: less
+// after each time in vain, more when a sleep turned out shorter than this.
+inline constexpr Duration kSpinMax = std::chrono::microseconds(50);
+// No spinning for so long after a spin lost its processor to another thread.
+inline constexpr Duration kSpinPause = std::chrono::milliseconds(100);
+
+// One in so many tasks has its way from ready to running measured.
+inline constexpr uint32_t kProbeEvery = 64;
 
 // How long a resize waits for a worker that is inside one task, or a reactor inside one operation.
 inline constexpr Duration kRetireDeadline = std::chrono::seconds(10);

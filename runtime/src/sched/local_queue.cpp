@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/local_queue.h"
 
-#include "sched/inject_queue.h"
-#include "zokio/base/assert.h"
+#include "sched/bag_queue.h"
 
 namespace zokio::sched {
 
-bool LocalQueue::push(task::Header* task, InjectQueue& inject) noexcept {
-  const uint32_t tail = tail_.load(std::memory_order_relaxed);
+bool LocalQueue::push_full(task::Header* task, BagQueue& overflow) noexcept {
   while (true) {
-    // Ordering: acquire; a slot is written again only after its thief was seen to be through.
+    const uint32_t tail = tail_.load(std::memory_order_relaxed);
     const uint64_t head = head_.load(std::memory_order_acquire);
     if (tail - steal_of(head) < kLocalQueueSlots) {
       slot(tail).store(task, std::memory_order_relaxed);
@@ -18,43 +16,25 @@ bool LocalQueue::push(task::Header* task, InjectQueue& inject) noexcept {
     }
     if (steal_of(head) != real_of(head)) {
       // A thief is emptying it right now: room will be there, but not for this one.
-      inject.push(task);
+      overflow.push(task);
       return true;
     }
-    if (spill(task, real_of(head), inject)) return true;
+    if (spill(task, real_of(head), overflow)) return true;
   }
 }
 
-// Moves the older half to the injector with `task` behind. False when a thief came in between.
-bool LocalQueue::spill(task::Header* task, uint32_t real, InjectQueue& inject) noexcept {
+// Moves the older half with `task` behind. False when a thief came in between.
+bool LocalQueue::spill(task::Header* task, uint32_t real, BagQueue& overflow) noexcept {
   constexpr uint32_t kHalf = kLocalQueueSlots / 2;
   uint64_t head = pack(real, real);
   if (!head_.compare_exchange_strong(head, pack(real + kHalf, real + kHalf),
                                      std::memory_order_acq_rel, std::memory_order_relaxed))
     return false;
-  task::Header* first = slot(real).load(std::memory_order_relaxed);
-  task::Header* last = first;
-  for (uint32_t i = 1; i < kHalf; ++i) {
-    last->next = slot(real + i).load(std::memory_order_relaxed);
-    last = last->next;
-  }
-  last->next = task;
-  inject.push_list(first, task, kHalf + 1);
+  std::array<task::Header*, kHalf + 1> moved;
+  for (uint32_t i = 0; i < kHalf; ++i) moved[i] = slot(real + i).load(std::memory_order_relaxed);
+  moved[kHalf] = task;
+  overflow.push_many(moved);
   return true;
-}
-
-task::Header* LocalQueue::pop() noexcept {
-  uint64_t head = head_.load(std::memory_order_acquire);
-  const uint32_t tail = tail_.load(std::memory_order_relaxed);
-  while (true) {
-    const uint32_t real = real_of(head);
-    if (real == tail) return nullptr;
-    const uint32_t steal = steal_of(head);
-    const uint64_t next = steal == real ? pack(real + 1, real + 1) : pack(steal, real + 1);
-    if (head_.compare_exchange_weak(head, next, std::memory_order_acq_rel,
-                                    std::memory_order_acquire))
-      return slot(real).load(std::memory_order_relaxed);
-  }
 }
 
 LocalQueue::Stolen LocalQueue::steal_into(LocalQueue& into) noexcept {

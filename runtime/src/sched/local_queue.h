@@ -4,7 +4,7 @@
 // A worker's run queue: a fixed ring that one worker fills and any worker may steal from.
 //
 // Tasks leave oldest first. Stealing takes half, so that one steal pays for the search. A full ring
-// spills half of itself to the injector rather than growing.
+// spills half of itself to the worker's overflow queue rather than growing.
 //
 //      head.real         tail
 //         v                v
@@ -17,23 +17,44 @@
 
 #include <array>
 
-#include "base/cache_line.h"
 #include "sched/limits.h"
 #include "zokio/base/atomic.h"
+#include "zokio/base/cache_line.h"
 #include "zokio/base/pinned.h"
 #include "zokio/task/header.h"
 
 namespace zokio::sched {
 
-class InjectQueue;
+class BagQueue;
 
 class LocalQueue : Pinned {
  public:
-  // Adds one task; spills to `inject` when full. True when it spilled. Thread: owner.
-  bool push(task::Header* task, InjectQueue& inject) noexcept;
+  // Adds one task; spills to `overflow` when full. True when it spilled. Thread: owner.
+  bool push(task::Header* task, BagQueue& overflow) noexcept {
+    const uint32_t tail = tail_.load(std::memory_order_relaxed);
+    // Ordering: acquire; a slot is written again only after its thief was seen to be through.
+    const uint64_t head = head_.load(std::memory_order_acquire);
+    if (tail - steal_of(head) >= kLocalQueueSlots) [[unlikely]]
+      return push_full(task, overflow);
+    slot(tail).store(task, std::memory_order_relaxed);
+    tail_.store(tail + 1, std::memory_order_release);
+    return false;
+  }
 
   // The oldest task, or null. Thread: owner.
-  task::Header* pop() noexcept;
+  task::Header* pop() noexcept {
+    uint64_t head = head_.load(std::memory_order_acquire);
+    const uint32_t tail = tail_.load(std::memory_order_relaxed);
+    while (true) {
+      const uint32_t real = real_of(head);
+      if (real == tail) return nullptr;
+      const uint32_t steal = steal_of(head);
+      const uint64_t next = steal == real ? pack(real + 1, real + 1) : pack(steal, real + 1);
+      if (head_.compare_exchange_weak(head, next, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
+        return slot(real).load(std::memory_order_relaxed);
+    }
+  }
 
   enum class Steal : uint8_t { Hit, Empty, Contended };
   struct Stolen {
@@ -64,7 +85,8 @@ class LocalQueue : Pinned {
   Atomic<task::Header*>& slot(uint32_t index) noexcept {
     return slots_[index & (kLocalQueueSlots - 1)];
   }
-  bool spill(task::Header* task, uint32_t real, InjectQueue& inject) noexcept;
+  bool push_full(task::Header* task, BagQueue& overflow) noexcept;
+  bool spill(task::Header* task, uint32_t real, BagQueue& overflow) noexcept;
 
   // Any thread, atomic.
   alignas(kCacheLine) Atomic<uint64_t> head_{0};

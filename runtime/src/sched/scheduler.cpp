@@ -1,46 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/scheduler.h"
 
+#include <algorithm>
+
+#include "base/env.h"
 #include "os/futex.h"
 #include "zokio/base/assert.h"
+#include "zokio/base/fence.h"
+#include "zokio/task/cancel.h"
 
 namespace zokio::sched {
+namespace {
+
+// A probe that is being set up.
+task::Header* const kClaimed = reinterpret_cast<task::Header*>(uintptr_t{1});
+
+}  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, io::Driver* driver)
     : options_(std::move(options)),
       driver_(driver),
+      group_(task::acquire_group(this)),
       blocking_(options_.blocking_threads, options_.thread_name) {}
 
 Scheduler::~Scheduler() {
   stop();
+  task::release_group(group_);
 }
 
 // --- Executor -----------------------------------------------------------------------------------
 
 void Scheduler::schedule(task::Header* task) noexcept {
-  task->ready_ns = env::now_ns();
+  mark_queued(task);
   const task::Context& context = task::context();
-  if (context.executor == this && context.worker != task::kNoWorker) {
-    slot(context.worker)->push_local(task);
-  } else {
-    scheduled_remote_.add_shared();
-    injector_.push(task);
-  }
-  wake_one();
+  if (context.executor == this && context.self != nullptr) [[likely]]
+    context.self->push_local(task);
+  else
+    push_outside(task);
 }
 
 void Scheduler::schedule_last(task::Header* task) noexcept {
-  // The queues are first in, first out, so the end of the own one is behind what is ready here.
-  schedule(task);
+  mark_queued(task);
+  const task::Context& context = task::context();
+  if (context.executor == this && context.self != nullptr) [[likely]]
+    context.self->push_last(task);
+  else
+    push_outside(task);
 }
 
-void Scheduler::adopt(task::Header* task) noexcept {
-  if (!live_.insert(task)) task->cancel.cancel();
+// A worker that is awake finds it within a maintenance interval, so another one is woken only when
+// none is, or the backlog is worth it. The watchdog looks after the case that the one that is awake
+// stays in one poll.
+void Scheduler::push_outside(task::Header* task) noexcept {
+  scheduled_remote_.add_shared();
+  if (outside_pushes_.fetch_add(1, std::memory_order_relaxed) % kProbeEvery == 0) probe(task);
+  injector_.push(task);
+  full_fence();  // the task before the look at the idle set (idle.h)
+  const unsigned sleeping = idle_.sleeping();
+  if (sleeping == 0 || idle_.searching() != 0) return;
+#ifndef ZOKIO_SIM
+  const unsigned active = active_workers();
+  const uint64_t awake = active > sleeping ? active - sleeping : 0;
+  if (awake > 0 && injector_.size() * average_poll_ns_.load(std::memory_order_relaxed) <
+                       awake * static_cast<uint64_t>(kWakeWorth.count()))
+    return;
+#endif
+  wake_one();
+}
+
+void Scheduler::adopt(task::Header* task, const char* name) noexcept {
+  task->group = group_;
+  const task::Context& context = task::context();
+  registry_.insert(task, context.executor == this ? context.worker : task::kNoWorker, name);
+  // One that slips through here is found by the next walk of cancel_all().
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    task::cancel(task);
 }
 
 void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
   // Tasks end on a worker of this scheduler, so the context's figures are ours to write.
-  stats::WorkerShard& stats = *task::context().stats;
+  const task::Context& context = task::context();
+  registry_.remove(task, context.worker);
+  stats::WorkerShard& stats = *context.stats;
   switch (ending) {
     case task::Ending::Ok:
       stats.finished_ok.add();
@@ -52,10 +93,39 @@ void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
       stats.finished_cancelled.add();
       break;
   }
-  if (live_.remove(task)) {
-    all_ended_.fetch_add(1, std::memory_order_release);
-    os::futex_wake(all_ended_, 1);
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] {
+    ended_.fetch_add(1, std::memory_order_release);
+    os::futex_wake(ended_, 1);
   }
+}
+
+void Scheduler::probe(task::Header* task) noexcept {
+  for (Probe& probe : probes_) {
+    if (probe.task.load(std::memory_order_relaxed) != nullptr) continue;
+    // Two who find the same one free: one measurement is lost or mixed up, no more than that; the
+    // claim below makes it lost.
+    task::Header* none = nullptr;
+    if (!probe.task.compare_exchange_strong(none, kClaimed, std::memory_order_acquire)) continue;
+    probe.since_ns = env::now_ns();
+    task->status |= task::Header::kProbed;
+    probe.task.store(task, std::memory_order_release);
+    return;
+  }
+}
+
+void Scheduler::probe_arrived(task::Header* task, stats::Histogram& delay) noexcept {
+  task->status &= static_cast<uint8_t>(~task::Header::kProbed);
+  for (Probe& probe : probes_) {
+    if (probe.task.load(std::memory_order_acquire) != task) continue;
+    const int64_t waited = env::now_ns() - probe.since_ns;
+    probe.task.store(nullptr, std::memory_order_release);
+    delay.record(waited > 0 ? static_cast<uint64_t>(waited) : 0);
+    return;
+  }
+}
+
+bool Scheduler::near(const Worker&, const Worker&) const noexcept {
+  return true;
 }
 
 void Scheduler::wake_one() noexcept {
@@ -69,7 +139,8 @@ bool Scheduler::has_work() const noexcept {
   if (!injector_.empty()) return true;
   for (unsigned i = 0; i < slots_in_use(); ++i) {
     Worker* worker = slot(i);
-    if (worker != nullptr && !worker->queue().empty()) return true;
+    // The newest task of a worker that is awake is as good as running.
+    if (worker != nullptr && worker->has_surplus()) return true;
   }
   return false;
 }
@@ -96,11 +167,10 @@ Result<void> Scheduler::grow(unsigned count) {
       return fail(Errc::DeadlineExceeded, "grow workers", Detail::Stalled);
     ZOKIO_CHECKED(worker.start());
     active_.store(index + 1, std::memory_order_release);
+    if (index == 0) watchdog_.start();
   }
-  for (uint64_t waiting = injector_.size(); waiting > 0 && idle_.sleeping() > 0; --waiting) {
-    wake_one();
-    if (idle_.searching() > 0) break;  // the rest follows by the wake rule
-  }
+  // The rest follows by the wake rule.
+  if (has_work()) wake_one();
   return {};
 }
 
@@ -129,17 +199,32 @@ Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
 }
 
 bool Scheduler::cancel_all(Instant deadline) noexcept {
-  live_.close_and_cancel();
-  while (live_.alive() != 0) {
+  closed_.store(true, std::memory_order_seq_cst);
+  while (true) {
+    // Again and again, for the tasks that came while we walked.
+    registry_.for_each([](task::Header* task) {
+      task::cancel(task);
+      return true;
+    });
+    const uint32_t seen = ended_.load(std::memory_order_acquire);
+    const uint64_t finished = finished_tasks();
+    if (finished == registry_.inserted()) return true;
     if (Instant::now() >= deadline) return false;
-    const uint32_t seen = all_ended_.load(std::memory_order_acquire);
-    if (live_.alive() == 0) break;
-    os::futex_wait(all_ended_, seen, deadline);
+    os::futex_wait(ended_, seen, std::min(deadline, Instant::now() + std::chrono::milliseconds(10)));
   }
-  return true;
+}
+
+uint64_t Scheduler::finished_tasks() const noexcept {
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < slots_in_use(); ++i) {
+    const stats::WorkerShard& stats = slot(i)->stats();
+    sum += stats.finished_ok.read() + stats.finished_error.read() + stats.finished_cancelled.read();
+  }
+  return sum;
 }
 
 void Scheduler::stop() noexcept {
+  watchdog_.stop();
   blocking_.stop();
   active_.store(0, std::memory_order_release);
   for (const auto& worker : owned_)
@@ -166,8 +251,10 @@ SchedulerSnapshot Scheduler::snapshot() const {
     stats::merge(out.delay_ns, stats.delay_ns.snapshot());
     stats::merge(out.poll_ns, stats.poll_ns.snapshot());
   }
-  out.tasks_spawned = live_.ever();
-  out.tasks_alive = live_.alive();
+  // Ends before beginnings, so that the difference is never negative.
+  out.tasks_spawned = registry_.inserted();
+  out.tasks_alive = out.tasks_spawned - out.tasks_finished_ok - out.tasks_finished_error -
+                    out.tasks_finished_cancelled;
   blocking_.snapshot(out);
   return out;
 }

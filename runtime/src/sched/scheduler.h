@@ -14,8 +14,9 @@
 
 #include "sched/blocking_pool.h"
 #include "sched/idle.h"
-#include "sched/inject_queue.h"
-#include "sched/live_set.h"
+#include "sched/injector.h"
+#include "sched/task_registry.h"
+#include "sched/watchdog.h"
 #include "sched/worker.h"
 #include "zokio/base/result.h"
 #include "zokio/stats/snapshot.h"
@@ -44,8 +45,9 @@ class Scheduler final : public task::Executor, Pinned {
   void schedule(task::Header* task) noexcept override;
   void schedule_last(task::Header* task) noexcept override;
   bool offload(task::OffloadJob* job) noexcept override { return blocking_.submit(job); }
-  void adopt(task::Header* task) noexcept override;
+  void adopt(task::Header* task, const char* name) noexcept override;
   void finished(task::Header* task, task::Ending ending) noexcept override;
+  uint64_t id_of(const task::Header* task) const noexcept override { return registry_.id_of(task); }
 
   // Control strand only. --------------------------------------------------------------------------
 
@@ -76,7 +78,19 @@ class Scheduler final : public task::Executor, Pinned {
   // Slots that were ever used: what thieves look at.
   unsigned slots_in_use() const noexcept { return slots_in_use_.load(std::memory_order_acquire); }
   unsigned active_workers() const noexcept { return active_.load(std::memory_order_acquire); }
-  InjectQueue& injector() noexcept { return injector_; }
+  Injector& injector() noexcept { return injector_; }
+  TaskRegistry& registry() noexcept { return registry_; }
+  Watchdog& watchdog() noexcept { return watchdog_; }
+  // Whether a steal between the two stays in a cache that their processors share.
+  bool near(const Worker& thief, const Worker& victim) const noexcept;
+  // How long a poll takes, as the last worker to look found; for wake-ups from outside.
+  void note_average_poll(uint64_t ns) noexcept {
+    average_poll_ns_.store(ns, std::memory_order_relaxed);
+  }
+  // Begins to measure how long `task` waits to run, if one of the few probes is free.
+  void probe(task::Header* task) noexcept;
+  // Requires: kProbed.
+  void probe_arrived(task::Header* task, stats::Histogram& delay) noexcept;
   Idle& idle() noexcept { return idle_; }
   io::Driver* driver() const noexcept { return driver_; }
   const std::string& thread_name() const noexcept { return options_.thread_name; }
@@ -86,22 +100,34 @@ class Scheduler final : public task::Executor, Pinned {
 
  private:
   Worker& slot_or_make(unsigned index);
+  void push_outside(task::Header* task) noexcept;
+  uint64_t finished_tasks() const noexcept;
 
   // Constant after construction.
   const SchedulerOptions options_;
   io::Driver* const driver_;
+  const uint16_t group_;
 
   // Any thread, by the rules of their types.
-  InjectQueue injector_;
+  Injector injector_;
   Idle idle_;
-  LiveSet live_;
+  TaskRegistry registry_;
+  Watchdog watchdog_{*this};
   BlockingPool blocking_;
   std::array<std::atomic<Worker*>, kWorkerSlots> slots_{};
   std::atomic<unsigned> slots_in_use_{0};
   std::atomic<unsigned> active_{0};
   stats::Counter scheduled_remote_;
-  // Bumped when the last task of a closed set ends: a futex.
-  Atomic<uint32_t> all_ended_{0};
+  std::atomic<uint64_t> average_poll_ns_{500};
+  Atomic<uint32_t> outside_pushes_{0};
+  struct alignas(kCacheLine) Probe {
+    std::atomic<task::Header*> task{nullptr};
+    int64_t since_ns = 0;  // written before task, read by who takes it out
+  };
+  std::array<Probe, 16> probes_;
+  // New tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
+  std::atomic<bool> closed_{false};
+  Atomic<uint32_t> ended_{0};
 
   // Control strand only.
   std::vector<std::unique_ptr<Worker>> owned_;

@@ -4,7 +4,7 @@
 // What one worker counts. One writer (the worker), any reader; slots are never freed, so the
 // figures go on where they stopped when a slot is used again.
 
-#include "base/cache_line.h"
+#include "zokio/base/cache_line.h"
 #include "zokio/stats/counter.h"
 #include "zokio/stats/histogram.h"
 

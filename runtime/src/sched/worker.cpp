@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // THE LOOP. A pass of a worker, in this order:
-//   1. retiring?                      before every pop, so that a backlog cannot hide it
-//   2. reactor orders, timers due     cheap looks; the timers' deadline is one load
-//   3. every 61st pass                the reactor, and the injector before the own queue
-//   4. own queue, injector, thieving  the first task found is run
-//   5. nothing                        sleep: in the reactor if there is one
+//   1. its duties                     when they are due, or somebody wants attention (maintain()):
+//                                     retiring, reactor orders, timers, the reactor, and one task
+//                                     whose turn it is however busy the worker keeps itself
+//   2. newest task, own queue, overflow, injector, thieving: the first task found is run
+//   3. nothing                        the duties once more, look around a while, then sleep: in
+//                                     the reactor if there is one
+// Retiring sets the attention flag, which is read before every pop, so that a backlog cannot hide
+// it. A pass without duties reads no clock: polls are timed and counted by samples.
+//
 // What a task may rely on: it runs on one worker at a time, and is resumed once per suspension.
 
 #include "sched/worker.h"
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <system_error>
+#include <vector>
 
 #include "io/driver.h"
 #include "io/reactor.h"
@@ -49,6 +55,7 @@ Result<void> Worker::start() {
 void Worker::ask_to_retire(Worker* heir) noexcept {
   heir_ = heir;
   state_.store(WorkerState::Retiring, std::memory_order_release);
+  attend();
   unpark();
 }
 
@@ -65,6 +72,7 @@ bool Worker::join_by(Instant deadline) noexcept {
 void Worker::order_reactor(ReactorOrder order) noexcept {
   orders_done_.store(0, std::memory_order_relaxed);
   reactor_order_.store(order, std::memory_order_release);
+  attend();
   unpark();
 }
 
@@ -87,6 +95,8 @@ void Worker::enter() noexcept {
   context.timers = &timers_;
   context.stats = &stats_;
   context.worker = slot_;
+  context.self = this;
+  context.lifo = &lifo_;
   if (cache_ == nullptr) cache_ = mem::acquire_thread_cache();
   mem::set_current_cache(cache_);
   context.cache = cache_;
@@ -108,11 +118,13 @@ void Worker::run_thread() noexcept {
     const Step step = this->step();
     if (step == Step::Ran) continue;
     if (step == Step::Retire) break;
+    if (spin()) continue;
     fall_asleep();
     const int64_t asleep = env::now_ns();
     stats_.busy_ns.add(static_cast<uint64_t>(asleep - busy_since));
     parker_.park(sleep_until());
     busy_since = env::now_ns();
+    learn_from_sleep(busy_since - asleep);
     awake();
   }
   stats_.busy_ns.add(static_cast<uint64_t>(env::now_ns() - busy_since));
@@ -127,68 +139,126 @@ void Worker::end() noexcept {
 }
 
 Worker::Step Worker::step() noexcept {
-  if (!std::exchange(now_is_fresh_, false)) now_ns_ = env::now_ns();
-  heartbeat_ns_.store(now_ns_, std::memory_order_relaxed);
-  if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return Step::Retire;
-  if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None)
-    carry_out_reactor_order();
-  expire_timers();
   task::Header* task = nullptr;
-  if (++tick_ % kMaintenancePolls == 0) {
-    poll_io();
-    task = take_injected();
+  if (polls_left_ == 0 || attention_.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (!maintain(task)) return Step::Retire;
   }
   if (task == nullptr) task = next_task();
-  if (task == nullptr) task = search();
+  if (task == nullptr) {
+    // Nothing of its own: see to the duties before going on to others'.
+    if (!maintain(task)) return Step::Retire;
+    if (task == nullptr) task = next_task();
+    if (task == nullptr) task = search();
+  }
   if (task == nullptr) {
     if (just_woken_) stats_.noop_wakeups.add();
     just_woken_ = false;
+    polls_left_ = 0;
     return Step::Idle;
   }
   just_woken_ = false;
-  stop_searching();
+  if (searching_) stop_searching();
   run(task);
   return Step::Ran;
 }
 
-void Worker::run(task::Header* task) noexcept {
-  const int64_t start = env::now_ns();
-  if (start > task->ready_ns)
-    stats_.delay_ns.record(static_cast<uint64_t>(start - task->ready_ns));
-  else
-    stats_.delay_ns.record(0);
-  task::context().current = task;
-  task->resume_point.resume();
-  // The task may be gone, or running on another worker already.
-  task::context().current = nullptr;
-  stats_.polls.add();
-  now_ns_ = env::now_ns();
-  now_is_fresh_ = true;  // the end of one poll is the start of the next pass
-  stats_.poll_ns.record(static_cast<uint64_t>(now_ns_ - start));
+bool Worker::maintain(task::Header*& task) noexcept {
+  attention_.store(false, std::memory_order_relaxed);
+  if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
+  set_pace();
+  heartbeat_ns_.store(now_ns_, std::memory_order_relaxed);
+  if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None) {
+    carry_out_reactor_order();
+    // Not through yet: again in the next pass.
+    if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None) polls_left_ = 0;
+  }
+  expire_timers();
+  if (now_ns_ - io_polled_ns_ >= kPollIoEvery.count()) poll_io();
+  own_first_ = !own_first_;
+  if (own_first_) task = overflow_.take_one();
+  if (task == nullptr) task = scheduler_.injector().take_one(slot_);
+  timed_ = true;
+  // A backlog that lasted an interval is worth a wake-up whatever the average says.
+  if (queue_.size() + overflow_.size() > 1 && wake_is_worth(UINT64_MAX)) scheduler_.wake_one();
+  return true;
 }
 
-task::Header* Worker::next_task() noexcept {
+// The clock, the average poll, and how many polls until the next maintenance.
+void Worker::set_pace() noexcept {
+  const int64_t before = now_ns_;
+  now_ns_ = env::now_ns();
+  const uint32_t polls = interval_ - polls_left_;
+  if (polls > 0) {
+    const uint64_t average = static_cast<uint64_t>(now_ns_ - before) / polls;
+    average_poll_ns_ = (3 * average_poll_ns_ + average) / 4 + 1;
+    scheduler_.note_average_poll(average_poll_ns_);
+  }
+  const uint64_t fitting = static_cast<uint64_t>(kMaintainEvery.count()) / average_poll_ns_;
+  interval_ = static_cast<uint32_t>(std::clamp<uint64_t>(fitting, 1, kMaintainPolls));
+  polls_left_ = interval_;
+}
+
+inline void Worker::run(task::Header* task) noexcept {
+  if (polls_left_ > 0) --polls_left_;
+  if ((task->status & task::Header::kProbed) != 0) [[unlikely]]
+    scheduler_.probe_arrived(task, stats_.delay_ns);
+  if (timed_) [[unlikely]]
+    return run_timed(task);
+  task::mark_running(task);
+  task::Context& context = task::context();
+  context.current = task;
+  context.budget = task::kPollBudget;
+  context.switches = task::kInlineSwitches;
+  task->resume_point.resume();
+  // The task may be gone, or running on another worker already.
+  context.current = nullptr;
+  stats_.polls.add(1 + task::kInlineSwitches - context.switches);
+}
+
+void Worker::run_timed(task::Header* task) noexcept {
+  timed_ = false;
+  const int64_t start = env::now_ns();
+  run(task);
+  stats_.poll_ns.record(static_cast<uint64_t>(env::now_ns() - start));
+}
+
+inline task::Header* Worker::next_task() noexcept {
+  if (lifo_.load(std::memory_order_relaxed) != nullptr && lifo_left_ > 0) {
+    if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acquire)) {
+      --lifo_left_;
+      return task;
+    }
+  }
+  lifo_left_ = kLifoBudget;
   if (task::Header* task = queue_.pop()) return task;
+  if (lifo_.load(std::memory_order_relaxed) != nullptr)
+    if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acquire)) return task;
+  if (task::Header* task = take_overflow()) return task;
   return take_injected();
 }
 
-// One to run, and a batch into the own queue so that the injector's lock is paid once for many.
-task::Header* Worker::take_injected() noexcept {
-  InjectQueue& injector = scheduler_.injector();
-  const uint64_t waiting = injector.size();
-  if (waiting == 0) return nullptr;
-  const uint64_t share = waiting / scheduler_.active_workers() + 1;
-  const uint32_t room = kLocalQueueSlots - queue_.size();
-  uint64_t most = share < kInjectBatch ? share : kInjectBatch;
-  if (most > room) most = room;
-  task::Header* first = injector.take(static_cast<uint32_t>(most == 0 ? 1 : most));
-  if (first == nullptr) return nullptr;
-  for (task::Header* task = first->next; task != nullptr;) {
-    task::Header* following = task->next;
-    if (queue_.push(task, injector)) stats_.local_overflows.add();
-    task = following;
+// Puts all but the first of a bag into the own queue, which has room. Their headers come from
+// another core's cache: asked for now, they are there when their turn comes.
+task::Header* Worker::unpack(Bag* bag) noexcept {
+  task::Header* first = bag->tasks[bag->first];
+  for (uint32_t i = bag->first + 1; i < bag->count; ++i) {
+    __builtin_prefetch(bag->tasks[i], 1);
+    if (queue_.push(bag->tasks[i], overflow_)) stats_.local_overflows.add();
   }
+  free_bag(bag);
   return first;
+}
+
+// Requires: the own queue is empty.
+task::Header* Worker::take_overflow() noexcept {
+  Bag* bag = overflow_.take_bag();
+  return bag != nullptr ? unpack(bag) : nullptr;
+}
+
+// Requires: the own queue is empty.
+task::Header* Worker::take_injected() noexcept {
+  Bag* bag = scheduler_.injector().take_bag(slot_);
+  return bag != nullptr ? unpack(bag) : nullptr;
 }
 
 task::Header* Worker::search() noexcept {
@@ -198,34 +268,82 @@ task::Header* Worker::search() noexcept {
   return take_injected();
 }
 
+task::Header* Worker::steal_from(Worker& victim) noexcept {
+  const LocalQueue::Stolen stolen = victim.queue_.steal_into(queue_);
+  switch (stolen.outcome) {
+    case LocalQueue::Steal::Hit:
+      stats_.steal_hits.add();
+      stats_.stolen_tasks.add(stolen.count);
+      return stolen.first;
+    case LocalQueue::Steal::Contended:
+      stats_.steal_contended.add();
+      break;
+    case LocalQueue::Steal::Empty:
+      stats_.steal_empty.add();
+      break;
+  }
+  Bag* bag = victim.overflow_.take_bag();
+  if (bag == nullptr) return nullptr;
+  stats_.steal_hits.add();
+  stats_.stolen_tasks.add(bag->count - bag->first);
+  return unpack(bag);
+}
+
+// Nearest first: the last victim, then those whose processor shares a cache with this one, then the
+// rest. The newest task of a worker, which it is about to run, only when there is nothing else.
 task::Header* Worker::steal() noexcept {
   const unsigned workers = scheduler_.slots_in_use();
+  if (Worker* victim = last_victim_ < workers ? scheduler_.slot(last_victim_) : nullptr;
+      victim != nullptr && victim != this && victim->ready() > 0) {
+    if (task::Header* task = steal_from(*victim)) return task;
+  }
   const unsigned start = env::choose(env::Choice::StealVictim, workers, rng_);
-  for (unsigned i = 0; i < workers; ++i) {
-    Worker* victim = scheduler_.slot((start + i) % workers);
+  for (const bool near : {true, false}) {
+    for (unsigned i = 0; i < workers; ++i) {
+      Worker* victim = scheduler_.slot((start + i) % workers);
+      if (victim == nullptr || victim == this || scheduler_.near(*this, *victim) != near) continue;
+      if (task::Header* task = steal_from(*victim)) {
+        last_victim_ = victim->slot_;
+        return task;
+      }
+    }
+  }
+  return steal_newest();
+}
+
+task::Header* Worker::steal_newest() noexcept {
+  for (unsigned i = 0; i < scheduler_.slots_in_use(); ++i) {
+    Worker* victim = scheduler_.slot(i);
     if (victim == nullptr || victim == this) continue;
-    const LocalQueue::Stolen stolen = victim->queue_.steal_into(queue_);
-    switch (stolen.outcome) {
-      case LocalQueue::Steal::Hit:
-        stats_.steal_hits.add();
-        stats_.stolen_tasks.add(stolen.count);
-        return stolen.first;
-      case LocalQueue::Steal::Empty:
-        stats_.steal_empty.add();
-        break;
-      case LocalQueue::Steal::Contended:
-        stats_.steal_contended.add();
-        break;
+    // A worker between two tasks takes it sooner than it would arrive here.
+    if (!victim->attention_.load(std::memory_order_relaxed)) continue;
+    if (victim->lifo_.load(std::memory_order_relaxed) == nullptr) continue;
+    if (task::Header* task = victim->lifo_.exchange(nullptr, std::memory_order_acq_rel)) {
+      stats_.steal_hits.add();
+      stats_.stolen_tasks.add();
+      return task;
     }
   }
   return nullptr;
 }
 
 void Worker::stop_searching() noexcept {
-  if (!searching_) return;
   searching_ = false;
-  // The last searcher found something: another worker takes over the search.
-  if (scheduler_.idle().stop_searching()) scheduler_.wake_one();
+  // The last searcher found something: another worker takes over the search, if there is more.
+  if (scheduler_.idle().stop_searching() &&
+      wake_is_worth(queue_.size() + overflow_.size() + scheduler_.injector().size()))
+    scheduler_.wake_one();
+}
+
+inline bool Worker::wake_is_worth(uint64_t backlog) noexcept {
+  const Idle& idle = scheduler_.idle();
+  if (idle.sleeping() == 0 || idle.searching() != 0) return false;
+#ifdef ZOKIO_SIM
+  static_cast<void>(backlog);
+  return env::choose(env::Choice::WakeWorth, 2, rng_) != 0;
+#else
+  return backlog >= static_cast<uint64_t>(kWakeWorth.count()) / average_poll_ns_;
+#endif
 }
 
 void Worker::push_local(task::Header* task) noexcept {
@@ -240,10 +358,28 @@ void Worker::push_local(task::Header* task) noexcept {
       stats_.scheduled_timer.add();
       break;
   }
-  if (queue_.push(task, scheduler_.injector())) stats_.local_overflows.add();
+  if (--probe_left_ == 0) [[unlikely]] {
+    probe_left_ = kProbeEvery;
+    scheduler_.probe(task);
+  }
+  task::Header* older = lifo_.exchange(task, std::memory_order_acq_rel);
+  if (older != nullptr) push_older(older);
+}
+
+// Behind the newest. No fence between the push and the look at the idle set: this worker is awake
+// and looks again, at the latest at its next maintenance, and the watchdog looks after it.
+inline void Worker::push_older(task::Header* task) noexcept {
+  if (queue_.push(task, overflow_)) stats_.local_overflows.add();
+  if (wake_is_worth(queue_.size())) scheduler_.wake_one();
+}
+
+void Worker::push_last(task::Header* task) noexcept {
+  stats_.scheduled_local.add();
+  push_older(task);
 }
 
 void Worker::poll_io() noexcept {
+  io_polled_ns_ = now_ns_;
   io::Reactor* reactor = task::context().reactor;
   if (reactor == nullptr) return;
   origin_ = Origin::Io;
@@ -252,7 +388,6 @@ void Worker::poll_io() noexcept {
 }
 
 void Worker::expire_timers() noexcept {
-  if (timers_.next_deadline() > Instant{now_ns_}) return;
   origin_ = Origin::Timer;
   timers_.expire({now_ns_});
   origin_ = Origin::Local;
@@ -266,6 +401,7 @@ void Worker::fall_asleep() noexcept {
   state_.compare_exchange_strong(running, WorkerState::Parked, std::memory_order_acq_rel);
   const bool was_searching = searching_;
   searching_ = false;
+  scheduler_.registry().release_if_empty(slot_);
   mem::park_thread_cache(cache_);
   stats_.parks.add();
   scheduler_.idle().go_to_sleep(slot_, was_searching);
@@ -282,17 +418,65 @@ void Worker::awake() noexcept {
   just_woken_ = true;
   mem::unpark_thread_cache(cache_);
   WorkerState parked = WorkerState::Parked;
-  state_.compare_exchange_strong(parked, WorkerState::Running, std::memory_order_acq_rel);
+  // Ordering: seq_cst, before the look at the watchdog's word, which looks at states afterwards.
+  state_.compare_exchange_strong(parked, WorkerState::Running, std::memory_order_seq_cst);
+  polls_left_ = 0;
+  interval_ = 0;  // the sleep is no part of the average
+  scheduler_.watchdog().workers_are_awake();
+}
+
+// Looks for work without sleeping, for a while. Counts as searching, so that whoever makes a task
+// ready meanwhile wakes nobody. True when there is something to look at.
+bool Worker::spin() noexcept {
+  if (spin_ns_ < 1'000) return false;
+  if (!searching_) searching_ = scheduler_.idle().start_searching(scheduler_.active_workers());
+  if (!searching_) return false;
+  const int64_t begin = env::now_ns();
+  const int64_t end = std::min(begin + spin_ns_, timers_.next_deadline().ns);
+  int64_t others_at = begin;
+  int64_t before = begin;
+  for (int64_t now = begin; now < end; before = std::exchange(now, env::now_ns())) {
+    // A gap: somebody else wants this processor, and a thread that sleeps gets it back sooner than
+    // one that burns its share.
+    if (now - before > 15'000) {
+      spin_ns_ = 0;
+      spin_again_ns_ = now + kSpinPause.count();
+      return false;
+    }
+    if (!scheduler_.injector().empty() || attention_.load(std::memory_order_acquire) ||
+        parker_.notified()) {
+      spin_ns_ = std::min<int64_t>(2 * spin_ns_, kSpinMax.count());
+      return true;
+    }
+    // Others' queues and the reactor cost their owners or a system call: less often.
+    if (now - others_at > 5'000) {
+      others_at = now;
+      if (scheduler_.has_work()) return true;
+      now_ns_ = now;
+      poll_io();
+      if (lifo_.load(std::memory_order_relaxed) != nullptr) return true;
+    }
+    for (int i = 0; i < 8; ++i) cpu_relax();
+  }
+  spin_ns_ /= 2;
+  return false;
+}
+
+// A sleep that was shorter than a spin may be would have been a good spin.
+void Worker::learn_from_sleep(int64_t slept_ns) noexcept {
+  if (slept_ns < kSpinMax.count() && now_ns_ >= spin_again_ns_)
+    spin_ns_ = std::clamp<int64_t>(2 * spin_ns_, 10'000, kSpinMax.count());
 }
 
 // --- Retiring -----------------------------------------------------------------------------------
 
 void Worker::hand_over() noexcept {
-  moved_tasks_ = 0;
-  while (task::Header* task = queue_.pop()) {
-    scheduler_.injector().push(task);
-    ++moved_tasks_;
-  }
+  std::vector<task::Header*> left;
+  if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acq_rel)) left.push_back(task);
+  while (task::Header* task = queue_.pop()) left.push_back(task);
+  while (task::Header* task = overflow_.take_one()) left.push_back(task);
+  scheduler_.injector().push_front(left);
+  moved_tasks_ = left.size();
   moved_timers_ = heir_ != nullptr ? timers_.move_to(heir_->timers_) : 0;
   if (moved_timers_ > 0) heir_->unpark();  // its sleep may be too long now
   const bool was_searching = std::exchange(searching_, false);
@@ -353,7 +537,7 @@ WorkerSnapshot Worker::snapshot() const {
   WorkerSnapshot out;
   out.slot = slot_;
   out.state = state();
-  out.queue_depth = queue_.size();
+  out.queue_depth = ready();
   out.polls = stats_.polls.read();
   out.parks = stats_.parks.read();
   out.noop_wakeups = stats_.noop_wakeups.read();

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/env.h"
+#include "sched/bag_queue.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
 #include "sched/stats.h"
@@ -60,16 +61,31 @@ class Worker : Pinned {
   Step step() noexcept;
   // Sleeping in three parts, because a simulation has its own way for the middle one.
   void fall_asleep() noexcept;
-  Instant sleep_until() const noexcept { return timers_.next_deadline(); }
+  Instant sleep_until() noexcept { return timers_.park_deadline(); }
   void awake() noexcept;
   // The end of a retiring worker: queue to the injector, timers to the heir, cache to the pools.
   void end() noexcept;
 
   // Others. Thread: any. --------------------------------------------------------------------------
 
-  void push_local(task::Header* task) noexcept;  // Thread: the worker's own
+  // Thread: the worker's own. The newest runs next; push_last: the oldest runs first.
+  void push_local(task::Header* task) noexcept;
+  void push_last(task::Header* task) noexcept;
   void unpark() noexcept { parker_.unpark(); }
-  LocalQueue& queue() noexcept { return queue_; }
+  // The loop looks at its duties before the next task.
+  void attend() noexcept { attention_.store(true, std::memory_order_release); }
+  // Tasks that are ready here. A moment's figure.
+  uint64_t ready() const noexcept {
+    return queue_.size() + overflow_.size() +
+           (lifo_.load(std::memory_order_acquire) != nullptr ? 1 : 0);
+  }
+  // Ready tasks that others may take at once; the newest one, too, of a worker that does not run.
+  bool has_surplus() const noexcept {
+    if (!queue_.empty() || !overflow_.empty()) return true;
+    return lifo_.load(std::memory_order_acquire) != nullptr &&
+           (attention_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
+  }
+  uint64_t polls() const noexcept { return stats_.polls.read(); }
   time::Timers& timers() noexcept { return timers_; }
   Parker& parker() noexcept { return parker_; }
   stats::WorkerShard& stats() noexcept { return stats_; }
@@ -84,12 +100,24 @@ class Worker : Pinned {
  private:
   void run_thread() noexcept;
   void hand_over() noexcept;
+  // The duties; false when the worker is to retire. `task`: one whose turn came this way, or null.
+  bool maintain(task::Header*& task) noexcept;
+  void set_pace() noexcept;
   task::Header* next_task() noexcept;
+  task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
+  task::Header* unpack(Bag* bag) noexcept;
   task::Header* search() noexcept;
   task::Header* steal() noexcept;
+  task::Header* steal_from(Worker& victim) noexcept;
+  task::Header* steal_newest() noexcept;
   void stop_searching() noexcept;
   void run(task::Header* task) noexcept;
+  void run_timed(task::Header* task) noexcept;
+  void push_older(task::Header* task) noexcept;
+  bool wake_is_worth(uint64_t backlog) noexcept;
+  bool spin() noexcept;
+  void learn_from_sleep(int64_t slept_ns) noexcept;
   void poll_io() noexcept;
   void expire_timers() noexcept;
   void carry_out_reactor_order() noexcept;
@@ -100,13 +128,17 @@ class Worker : Pinned {
   const uint32_t slot_;
 
   // Any thread, atomic or by the rules of their types.
+  Atomic<task::Header*> lifo_{nullptr};  // set by the owner, taken by the owner or a thief
   LocalQueue queue_;
+  BagQueue overflow_;
   time::Timers timers_;
   Parker parker_;
   Atomic<WorkerState> state_{WorkerState::Empty};
-  std::atomic<int64_t> heartbeat_ns_{0};
+  Atomic<int64_t> heartbeat_ns_{0};
+  // Somebody wants the loop's attention before its next maintenance is due.
+  Atomic<bool> attention_{false};
   Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
-  std::atomic<bool> has_reactor_{false};
+  Atomic<bool> has_reactor_{false};
   // 0 while the thread runs, 1 when it is through: a futex for the control strand.
   Atomic<uint32_t> ended_{1};
   // Bumped when an order was carried out: a futex likewise.
@@ -125,12 +157,21 @@ class Worker : Pinned {
   enum class Origin : uint8_t { Local, Io, Timer };
   Origin origin_ = Origin::Local;
   Rng rng_;
-  uint32_t tick_ = 0;
+  uint32_t polls_left_ = 0;      // until the next maintenance
+  uint32_t interval_ = 1;        // polls between the last two
+  uint32_t lifo_left_ = 0;       // see kLifoBudget
+  uint32_t probe_left_ = 1;      // see kProbeEvery
+  bool own_first_ = false;       // whose turn it is: the overflow's, or the injector's
   bool searching_ = false;
   bool just_woken_ = false;
   bool retire_announced_ = false;
-  int64_t now_ns_ = 0;
-  bool now_is_fresh_ = false;
+  bool timed_ = false;           // the next poll follows a maintenance, so its start is known
+  int64_t now_ns_ = 0;           // of the last maintenance
+  int64_t io_polled_ns_ = 0;
+  uint64_t average_poll_ns_ = 500;
+  int64_t spin_ns_ = 20'000;      // see spin()
+  int64_t spin_again_ns_ = 0;
+  uint32_t last_victim_ = 0;
   mem::ThreadCache* cache_ = nullptr;
   uint64_t moved_tasks_ = 0;
   uint64_t moved_timers_ = 0;

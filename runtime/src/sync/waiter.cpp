@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/sync/waiter.h"
 
-#include "base/spin_lock.h"
-
 namespace zokio::sync::internal {
 
-void WaitList::lock() noexcept {
-  for (int spins = 0; lock_.exchange(true, std::memory_order_acquire); ++spins) {
-    spin_pause(spins);
-  }
-}
+const task::WaitOps Waiter::kOps{&Waiter::interrupt, "sync"};
 
 void WaitList::push_back(Waiter* waiter) noexcept {
   waiter->linked_ = true;
@@ -62,7 +56,7 @@ void wake_all(task::Header* first) noexcept {
   }
 }
 
-void Waiter::on_cancel(CancelCallback* base) noexcept {
+void Waiter::interrupt(Wait* base) noexcept {
   auto* self = static_cast<Waiter*>(base);
   task::Header* task = nullptr;
   {

@@ -2,16 +2,23 @@
 #include "zokio/task/context.h"
 
 namespace zokio::task {
+
+#if defined(__x86_64__) && !defined(ZOKIO_MODEL)
+
+constinit thread_local Context thread_context;
+
+#else
+
 namespace {
 constinit thread_local Context thread_context;
 }
 
-// Out of line and opaque: a coroutine that moved to another thread must ask again, and a compiler
-// that inlined this could keep the old thread's address in the frame.
 [[gnu::noinline]] Context& context() noexcept {
   Context* address = &thread_context;
   asm volatile("" : "+r"(address));
   return *address;
 }
+
+#endif
 
 }  // namespace zokio::task

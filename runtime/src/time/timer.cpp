@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/time/timer.h"
 
-#include "base/spin_lock.h"
+#include "zokio/base/spin_lock.h"
 #include "time/timers.h"
 #include "zokio/base/assert.h"
 #include "zokio/task/context.h"

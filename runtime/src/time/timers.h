@@ -10,7 +10,7 @@
 // idle worker, at most one tick and one wake-up late.
 // Thread: the owner, except where it says otherwise. The protocol is in docs/timers.md.
 
-#include "base/cache_line.h"
+#include "zokio/base/cache_line.h"
 #include "time/closable_stack.h"
 #include "time/wheel.h"
 

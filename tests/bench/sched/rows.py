@@ -30,31 +30,30 @@ GOALS = {
     **dict.fromkeys(["fib", "skynet", "nqueens"], ("tbb", 2)),
 }
 
-# Measurement: the value that we want to stay below, whatever a peer does.
-LIMITS = {"timers_late": 5e6, "idle_cpu": 5e6}
+# Measurement: the value that we want to stay below, whatever a peer does, and how it is said.
+LIMITS = {"timers_late": (5e6, "< 5 ms"), "idle_cpu": (5e6, "< 0.5 % of a core")}
 
 
-def shown(value, unit):
-    if unit == "bytes":
-        return f"{value:,.0f} B"
-    for size, name in ((1e6, "ms"), (1e3, "us")):
-        if value >= 10 * size:
-            return f"{value / size:,.1f} {name}"
-    return f"{value:,.1f} ns"
+def scale_of(record):
+    if record["unit"] == "bytes":
+        return 1, "B"
+    return next(((size, unit) for size, unit in ((1e6, "ms"), (1e3, "us")) if record["median"] >= 10 * size), (1, "ns"))
 
 
-def cell(record):
+def cell(record, spread=True):
     if record is None:
         return "-"
-    malloc = f" {record['env']['malloc']}" if "malloc" in record["env"] else ""
-    return f"{shown(record['median'], record['unit'])} ({shown(record['min'], record['unit'])}..{shown(record['max'], record['unit'])}){malloc}"
+    size, unit = scale_of(record)
+    values = [f"{record[key] / size:,.{0 if unit == 'B' else 1}f}" for key in ("median", "min", "max")]
+    text = f"{values[0]} ({values[1]}..{values[2]}) {unit}" if spread else f"{values[0]} {unit}"
+    return text + (f" {record['env']['malloc']}" if "malloc" in record["env"] else "")
 
 
 def verdict(measurement, ours, of):
     """(goal, what came of it); `of` gives a peer's record or None."""
     if measurement in LIMITS:
-        limit = LIMITS[measurement]
-        return f"< {shown(limit, 'ns')}", "WIN" if ours["median"] < limit else "LOSS"
+        limit, text = LIMITS[measurement]
+        return text, "WIN" if ours["median"] < limit else "LOSS"
     if measurement not in GOALS:
         return "", ""
     peer, factor = GOALS[measurement]
@@ -82,7 +81,7 @@ def print_table(new, peers):
         for peer in peers:
             record = by.get((name, peer))
             ratio = f", {record['median'] / max(ours['median'], 1e-9):.2f} x" if record and ours else ""
-            cells.append(cell(record) + ratio)
+            cells.append(cell(record, spread=peer in ("tokio", "tbb")) + ratio)
         if ours is None:
             goal, said = "", "we have none"
         elif ours["unit"] == "ns" and ours["median"] < 2 * control:

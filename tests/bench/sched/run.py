@@ -166,7 +166,7 @@ def main():
     if set(peers) - set(PEERS):
         parser.error(f"peers are {', '.join(PEERS)}")
     runs = arguments.runs or (2 if arguments.quick else 10)
-    ms = 30 if arguments.quick else 80
+    ms = 30 if arguments.quick else 60
     all_programs = programs(arguments.bin.resolve(), peers, arguments.out.parent.resolve())
     chosen = [(workload, workers) for workload, counts in rows.WORKERS.items() for workers in counts
               if any(workload in p.workloads for p in all_programs)

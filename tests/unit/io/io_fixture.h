@@ -24,8 +24,9 @@ namespace zokio::io {
 
 class FakeExecutor final : public task::Executor {
  public:
-  FakeExecutor() : blocking_([this] { run_blocking(); }) {}
+  FakeExecutor() : group_(task::acquire_group(this)), blocking_([this] { run_blocking(); }) {}
   ~FakeExecutor() {
+    task::release_group(group_);
     {
       std::scoped_lock lock(mutex_);
       stop_ = true;
@@ -44,8 +45,12 @@ class FakeExecutor final : public task::Executor {
     changed_.notify_all();
     return true;
   }
-  void adopt(task::Header*) noexcept override { ++alive_; }
+  void adopt(task::Header* task, const char*) noexcept override {
+    task->group = group_;
+    ++alive_;
+  }
   void finished(task::Header*, task::Ending) noexcept override { --alive_; }
+  uint64_t id_of(const task::Header*) const noexcept override { return 0; }
 
   // Resumes what is ready, also what becomes ready meanwhile. Returns how many.
   unsigned run_ready() {
@@ -80,6 +85,7 @@ class FakeExecutor final : public task::Executor {
     }
   }
 
+  const uint16_t group_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<task::Header*> ready_;

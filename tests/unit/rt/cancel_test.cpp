@@ -6,99 +6,179 @@
 #include <thread>
 
 #include "runtime_fixture.h"
+#include "zokio/base/spin_lock.h"
+#include "zokio/task/wait.h"
 
 namespace zokio {
 namespace {
 
 using namespace std::chrono_literals;
-using task::CancelCallback;
 using task::CancelScope;
+using task::ChildLink;
+using task::Header;
 
-struct Count : CancelCallback {
-  Count()
-      : CancelCallback(
-            [](CancelCallback* base) noexcept { static_cast<Count*>(base)->calls.fetch_add(1); }) {}
-  std::atomic<int> calls{0};
+// A task without a coroutine, current on this thread while it lives.
+struct FakeTask : Header {
+  FakeTask() {
+    scope = nullptr;
+    wait = 0;
+    flags = 0;
+    task::context().current = this;
+  }
+  ~FakeTask() { task::context().current = nullptr; }
 };
 
-TEST(CancelScope, CallsEachCallbackOnce) {
-  CancelScope scope;
-  Count before, dropped, after;
-  before.link(&scope);
-  dropped.link(&scope);
-  dropped.unlink();
-  scope.cancel();
-  scope.cancel();
-  after.link(&scope);
-  EXPECT_TRUE(scope.cancelled());
-  EXPECT_EQ(before.calls, 1);
-  EXPECT_EQ(dropped.calls, 0);
-  EXPECT_EQ(after.calls, 1);
+// A wait that counts how often it is interrupted.
+struct CountedWait : task::Wait {
+  CountedWait() : Wait(&kOps) {}
+  std::atomic<int> interrupts{0};
+  static void interrupt(Wait* base) noexcept {
+    static_cast<CountedWait*>(base)->interrupts.fetch_add(1);
+  }
+  static constexpr task::WaitOps kOps{&interrupt, "test"};
+};
+
+// One whose interruption takes a while.
+struct SlowWait : task::Wait {
+  SlowWait() : Wait(&kOps) {}
+  std::atomic<bool> entered{false}, left{false};
+  static void interrupt(Wait* base) noexcept {
+    auto* self = static_cast<SlowWait*>(base);
+    self->entered = true;
+    std::this_thread::sleep_for(20ms);
+    self->left = true;
+  }
+  static constexpr task::WaitOps kOps{&interrupt, "slow"};
+};
+
+bool begin(Header& task, CountedWait& wait) {
+  return task::begin_wait(&task, &wait, []() noexcept { return true; });
 }
 
-TEST(CancelScope, TravelsDownNotUp) {
-  CancelScope root;
-  CancelScope child(&root), sibling(&root);
-  CancelScope grandchild(&child);
-  child.cancel();
-  EXPECT_TRUE(grandchild.cancelled());
-  EXPECT_FALSE(root.cancelled());
-  EXPECT_FALSE(sibling.cancelled());
-  root.cancel();
-  EXPECT_TRUE(sibling.cancelled());
-  CancelScope late(&root);
-  EXPECT_TRUE(late.cancelled());
+TEST(CancelScope, InterruptsTheWaitInsideOnce) {
+  FakeTask task;
+  CountedWait wait;
+  CancelScope scope;
+  EXPECT_TRUE(begin(task, wait));
+  scope.cancel();
+  scope.cancel();
+  EXPECT_EQ(wait.interrupts, 1);
+  task::end_wait(&task);
+  EXPECT_TRUE(task::cancelled(&task));
+  // The next wait does not begin.
+  EXPECT_FALSE(begin(task, wait));
+  task::end_wait(&task);
+  EXPECT_EQ(wait.interrupts, 1);
+  scope.leave();
+  EXPECT_FALSE(task::cancelled(&task));
+  EXPECT_TRUE(begin(task, wait));
+  task::end_wait(&task);
 }
 
-TEST(CancelScope, UnlinkWaitsForACallbackThatRuns) {
-  struct Slow : CancelCallback {
-    Slow()
-        : CancelCallback([](CancelCallback* base) noexcept {
-            auto* self = static_cast<Slow*>(base);
-            self->entered = true;
-            std::this_thread::sleep_for(20ms);
-            self->left = true;
-          }) {}
-    std::atomic<bool> entered{false}, left{false};
-  };
-  CancelScope scope;
-  auto slow = std::make_unique<Slow>();
-  slow->link(&scope);
-  std::thread canceller([&] { scope.cancel(); });
+TEST(CancelScope, TravelsInwardsNotOutwards) {
+  FakeTask task;
+  CancelScope outer;
+  {
+    CancelScope inner;
+    inner.cancel();
+    EXPECT_TRUE(task::cancelled(&task));
+  }
+  EXPECT_FALSE(task::cancelled(&task));
+  {
+    CancelScope inner;
+    CountedWait wait;
+    EXPECT_TRUE(begin(task, wait));
+    outer.cancel();
+    EXPECT_EQ(wait.interrupts, 1);
+    task::end_wait(&task);
+    EXPECT_TRUE(task::cancelled(&task));
+    EXPECT_FALSE(inner.cancelled());
+  }
+  outer.leave();
+  EXPECT_FALSE(task::cancelled(&task));
+  task::cancel(&task);
+  EXPECT_TRUE(task::cancelled(&task));
+}
+
+TEST(CancelScope, AShieldHoldsBackUntilItEnds) {
+  FakeTask task;
+  CountedWait wait;
+  CancelScope outer;
+  {
+    CancelScope shield(CancelScope::Kind::Shield);
+    EXPECT_TRUE(begin(task, wait));
+    outer.cancel();
+    task::cancel(&task);
+    EXPECT_EQ(wait.interrupts, 0);
+    task::end_wait(&task);
+    EXPECT_FALSE(task::cancelled(&task));
+    // Its own cancel works.
+    EXPECT_TRUE(begin(task, wait));
+    shield.cancel();
+    EXPECT_EQ(wait.interrupts, 1);
+    task::end_wait(&task);
+  }
+  EXPECT_TRUE(task::cancelled(&task));
+}
+
+TEST(CancelScope, ReachesStructuredChildrenAndTheirChildren) {
+  FakeTask child_task, grandchild_task, parent_task;
+  CountedWait wait;
+  EXPECT_TRUE(begin(grandchild_task, wait));
+  CancelScope group;
+  ChildLink child(group, &child_task);
+  task::context().current = &child_task;
+  {
+    CancelScope inner;
+    ChildLink grandchild(inner, &grandchild_task);
+    group.cancel();
+    EXPECT_TRUE(task::cancelled(&child_task));
+    EXPECT_TRUE(task::cancelled(&grandchild_task));
+    EXPECT_EQ(wait.interrupts, 1);
+    grandchild.detach();
+  }
+  child.detach();
+  task::context().current = &parent_task;
+  // One that comes late is cancelled as it comes.
+  FakeTask late_task;
+  task::context().current = &parent_task;
+  ChildLink late(group, &late_task);
+  EXPECT_TRUE(task::cancelled(&late_task));
+  late.detach();
+  task::end_wait(&grandchild_task);
+}
+
+TEST(CancelScope, TheEndOfAWaitAwaitsTheInterrupt) {
+  FakeTask task;
+  auto slow = std::make_unique<SlowWait>();
+  EXPECT_TRUE(task::begin_wait(&task, slow.get(), []() noexcept { return true; }));
+  std::thread canceller([&] { task::cancel(&task); });
   ASSERT_TRUE(test::eventually([&] { return slow->entered.load(); }));
-  slow->unlink();
+  task::end_wait(&task);
   EXPECT_TRUE(slow->left.load());
   slow.reset();
   canceller.join();
 }
 
-TEST(CancelScope, LinkAndPublishesOnlyWhenNotCancelled) {
-  CancelScope scope;
-  Count one, two;
-  EXPECT_TRUE(one.link_and(&scope, [] { return true; }));
-  scope.cancel();
-  bool published = false;
-  EXPECT_FALSE(two.link_and(&scope, [&] { return published = true; }));
-  EXPECT_FALSE(published);
-  EXPECT_EQ(two.calls, 0);
-}
-
-// Link, cancel and unlink from two threads: no callback after unlink, none twice.
-TEST(CancelScope, LinkRacesCancel) {
-  for (int i = 0; i < 3000; ++i) {
-    auto scope = std::make_unique<CancelScope>();
+// Waits begin and end while another thread cancels: a wait that began is interrupted, or the
+// canceller came before it; never after it ended, never twice.
+TEST(CancelScope, WaitRacesCancel) {
+  for (int i = 0; i < 1000; ++i) {
+    FakeTask task;
     std::atomic<bool> go{false};
     std::thread canceller([&] {
-      while (!go.load()) {
-      }
-      scope->cancel();
+      while (!go.load()) std::this_thread::yield();
+      task::cancel(&task);
     });
-    {
-      Count count;
-      go = true;
-      count.link(scope.get());
-      count.unlink();
-      EXPECT_LE(count.calls.load(), 1);
+    go = true;
+    for (bool ended = false; !ended;) {
+      auto wait = std::make_unique<CountedWait>();
+      const bool began = begin(task, *wait);
+      for (int spin = 0; spin < i % 50; ++spin) cpu_relax();
+      task::end_wait(&task);
+      EXPECT_LE(wait->interrupts.load(), began ? 1 : 0);
+      ended = !began || wait->interrupts == 1;
+      std::this_thread::yield();
     }
     canceller.join();
   }

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "sched/inject_queue.h"
+#include "sched/bag_queue.h"
 
 namespace zokio::sched {
 namespace {
@@ -19,14 +19,14 @@ Tasks make_tasks(size_t count) {
   Tasks tasks;
   for (size_t i = 0; i < count; ++i) {
     tasks.push_back(std::make_unique<task::Header>());
-    tasks.back()->id = i;
+    tasks.back()->slot = static_cast<uint32_t>(i);
   }
   return tasks;
 }
 
 TEST(LocalQueue, PopsOldestFirst) {
   LocalQueue queue;
-  InjectQueue inject;
+  BagQueue inject;
   Tasks tasks = make_tasks(3);
   for (auto& task : tasks) EXPECT_FALSE(queue.push(task.get(), inject));
   for (auto& task : tasks) EXPECT_EQ(queue.pop(), task.get());
@@ -35,20 +35,20 @@ TEST(LocalQueue, PopsOldestFirst) {
 
 TEST(LocalQueue, SpillsTheOlderHalfInOrder) {
   LocalQueue queue;
-  InjectQueue inject;
+  BagQueue inject;
   Tasks tasks = make_tasks(kLocalQueueSlots + 1);
   for (size_t i = 0; i < kLocalQueueSlots; ++i) EXPECT_FALSE(queue.push(tasks[i].get(), inject));
   EXPECT_TRUE(queue.push(tasks.back().get(), inject));
   EXPECT_EQ(inject.size(), kLocalQueueSlots / 2 + 1);
   EXPECT_EQ(queue.size(), kLocalQueueSlots / 2);
-  for (size_t i = 0; i < kLocalQueueSlots / 2; ++i) EXPECT_EQ(inject.take(1), tasks[i].get());
-  EXPECT_EQ(inject.take(1), tasks.back().get());
+  for (size_t i = 0; i < kLocalQueueSlots / 2; ++i) EXPECT_EQ(inject.take_one(), tasks[i].get());
+  EXPECT_EQ(inject.take_one(), tasks.back().get());
   EXPECT_TRUE(inject.empty());
 }
 
 TEST(LocalQueue, StealTakesTheOldestHalf) {
   LocalQueue queue, thief;
-  InjectQueue inject;
+  BagQueue inject;
   Tasks tasks = make_tasks(5);
   for (auto& task : tasks) queue.push(task.get(), inject);
   const LocalQueue::Stolen stolen = queue.steal_into(thief);
@@ -67,12 +67,12 @@ TEST(LocalQueue, EveryTaskIsTakenExactlyOnce) {
   constexpr size_t kTasks = 200'000;
   constexpr int kThieves = 3;
   LocalQueue queue;
-  InjectQueue inject;
+  BagQueue inject;
   Tasks tasks = make_tasks(kTasks);
   std::vector<std::atomic<uint8_t>> taken(kTasks);
   std::atomic<size_t> total{0};
   auto take = [&](task::Header* task) {
-    ASSERT_EQ(taken[task->id].fetch_add(1), 0) << "task " << task->id << " was taken twice";
+    ASSERT_EQ(taken[task->slot].fetch_add(1), 0) << "task " << task->slot << " was taken twice";
     total.fetch_add(1);
   };
   std::vector<std::thread> thieves;
@@ -82,7 +82,7 @@ TEST(LocalQueue, EveryTaskIsTakenExactlyOnce) {
       while (total.load() < kTasks) {
         if (task::Header* first = queue.steal_into(own).first) take(first);
         while (task::Header* task = own.pop()) take(task);
-        if (task::Header* task = inject.take(1)) take(task);
+        if (task::Header* task = inject.take_one()) take(task);
         std::this_thread::yield();
       }
     });

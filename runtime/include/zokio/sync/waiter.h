@@ -6,22 +6,25 @@
 // A waiter is linked under the primitive's lock; whoever unlinks it (a wake-up or a cancel) ends
 // its suspension. The nodes live in the awaiters, so waiting allocates nothing.
 
-#include <atomic>
 #include <mutex>
 
 #include "zokio/base/result.h"
-#include "zokio/task/header.h"
+#include "zokio/base/spin_lock.h"
+#include "zokio/task/wait.h"
 
 namespace zokio::sync::internal {
 
 class WaitList;
 
 // One task that waits. Base of the awaiters.
-class Waiter : public task::CancelCallback {
+class Waiter : public task::Wait {
  public:
-  Waiter() noexcept : CancelCallback(&on_cancel) {}
+  explicit Waiter(const task::WaitOps* ops = &kOps) noexcept : Wait(ops) {}
 
  protected:
+  // For the WaitOps of the primitives.
+  static void interrupt(Wait* base) noexcept;
+
   // Suspends the current task in `list` unless ready() (called under its lock) says that there is
   // no need, or the task is cancelled. Returns whether it suspended.
   template <class Ready>
@@ -29,13 +32,13 @@ class Waiter : public task::CancelCallback {
 
   // After the wait: false when a cancel ended it. Idempotent.
   bool woken() noexcept {
-    unlink();
+    if (task_ != nullptr) task::end_wait(task_);
     return woken_;
   }
 
  private:
   friend class WaitList;
-  static void on_cancel(CancelCallback* base) noexcept;
+  static const task::WaitOps kOps;
 
   WaitList* list_ = nullptr;
   task::Header* task_ = nullptr;
@@ -49,8 +52,8 @@ class Waiter : public task::CancelCallback {
 // Thread: any; every member but lock/unlock wants the lock held.
 class WaitList : Pinned {
  public:
-  void lock() noexcept;
-  void unlock() noexcept { lock_.store(false, std::memory_order_release); }
+  void lock() noexcept { lock_.lock(); }
+  void unlock() noexcept { lock_.unlock(); }
 
   bool empty() const noexcept { return head_ == nullptr; }
   // Unlinks the oldest waiter and returns its task, to be woken after unlock(); null when empty.
@@ -63,7 +66,7 @@ class WaitList : Pinned {
   void push_back(Waiter* waiter) noexcept;
   void remove(Waiter* waiter) noexcept;
 
-  std::atomic<bool> lock_{false};
+  SpinLock lock_;
   Waiter* head_ = nullptr;
   Waiter* tail_ = nullptr;
 };
@@ -75,7 +78,7 @@ template <class Ready>
 bool Waiter::wait_in(WaitList& list, std::coroutine_handle<> h, Ready ready) noexcept {
   list_ = &list;
   task_ = task::suspend_current(h);
-  return link_and(task_->scope, [&]() noexcept {
+  return task::begin_wait(task_, this, [&]() noexcept {
     std::scoped_lock guard(list);
     if (ready()) {
       woken_ = true;

@@ -31,12 +31,15 @@ class Executor {
   // Runs `job` on the blocking pool. Thread: any. False when the pool is stopping: not run.
   virtual bool offload(OffloadJob* job) noexcept = 0;
 
-  // Takes a new task into the set of live tasks and gives it its id, before its first schedule().
-  // Thread: any.
-  virtual void adopt(Header* task) noexcept = 0;
+  // Takes a new task into the set of live tasks, before its first schedule(): sets its slot and
+  // group. `name`: static string, "" for none. Thread: any.
+  virtual void adopt(Header* task, const char* name) noexcept = 0;
 
   // The task ran to its end; it leaves the set. Thread: the one that ran it.
   virtual void finished(Header* task, Ending ending) noexcept = 0;
+
+  // A number for dumps and logs; unique among the live tasks, and for long after.
+  virtual uint64_t id_of(const Header* task) const noexcept = 0;
 
  protected:
   ~Executor() = default;

@@ -1,61 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The task header: what the scheduler knows of a task. It is the first part of the promise of a
-// spawned coroutine, so a task costs one frame and nothing else.
+// The task header: what the scheduler knows of a task. It is the first part of the promise of every
+// Task coroutine and costs 40 bytes; only a spawned one initialises it, for a task that is merely
+// awaited it is spare room.
 //
 // Who may touch what:
 //   next            the queue that holds the task (one at a time)
-//   resume_point    the task itself before it suspends; then the worker that resumes it
-//   ready_ns        whoever schedules; then the worker that resumes it
-//   cancel, refs, joiner   any thread, by the rules of their types
-//   the rest        constant after spawn
+//   resume_point    the task itself before it suspends; then whoever resumes it
+//   scope           the task itself, under its lock when it removes one; cancellers under the lock
+//   wait            wait.h
+//   flags           any thread, by the rules of Flag
+//   status          the task itself; after its end the owner of its handle
+//   slot, group     constant after spawn
 //
 // A suspended task is resumed exactly once per suspension: the awaiter's own lock or state word
 // arbitrates between the wake-up, the timer and the cancel. After await_suspend has published the
 // awaiter, and after Executor::schedule, the frame may be gone: touch locals only.
-//
-// Invariant: refs >= 1 while the task is queued, running, suspended, or held by a JoinHandle.
 
-#include <atomic>
+#include <array>
 #include <coroutine>
 #include <cstdint>
 
+#include "zokio/base/assert.h"
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
-#include "zokio/task/cancel.h"
 #include "zokio/task/context.h"
 #include "zokio/task/executor.h"
 
 namespace zokio::task {
 
+class CancelScope;
+
 struct Header : Pinned {
-  Header* next = nullptr;
-  std::coroutine_handle<> resume_point{};
-  Executor* executor = nullptr;
-  CancelScope* scope = &cancel;  // innermost scope in force; changed by the task itself only
-  int64_t ready_ns = 0;
-  uint64_t id = 0;
-  const char* name = "";                        // static string
-  void (*destroy)(Header*) noexcept = nullptr;  // frees the frame
+  enum Flag : uint8_t {
+    kLocked = 1,     // guards the scopes of the task: cancel.h
+    kCancelled = 2,  // set under the lock, once
+  };
+  // Plain: the task writes it, then its end publishes it; kProbed by whoever schedules the task.
+  enum Status : uint8_t {
+    kValue = 1,      // the promise holds a value
+    kException = 2,  // it holds an exception
+    kProbed = 4,     // the time until it runs is being measured
+    kQueued = 8,     // checked builds: it is ready
+  };
 
-  std::atomic<uint32_t> refs{1};
-  // null: running, nobody waits. kFinished: finished. Otherwise the task that waits for it.
-  std::atomic<void*> joiner{nullptr};
-  CancelScope cancel;  // the task's own scope
+  Header() noexcept {}  // uninitialised on purpose: most frames are never spawned
 
-  // Links of the runtime's set of live tasks. Guarded by the set's lock.
-  Header* live_next = nullptr;
-  Header* live_prev = nullptr;
-
-  void retain() noexcept { refs.fetch_add(1, std::memory_order_relaxed); }
-  // Frees the frame when it was the last.
-  // Ordering: acq_rel, so that the thread that frees sees every write made under the other refs.
-  void release() noexcept {
-    if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
-  }
+  Header* next;
+  std::coroutine_handle<> resume_point;
+  Atomic<CancelScope*> scope;  // innermost one in force; null: only the task's own flag
+  Atomic<uintptr_t> wait;
+  uint32_t slot;   // in the executor's registry of live tasks
+  uint16_t group;  // whose executor runs it: executor_table
+  Atomic<uint8_t> flags;
+  uint8_t status = 0;  // Status bits
 };
 
-inline void* const kFinished = reinterpret_cast<void*>(uintptr_t{1});
+// Checked builds: a suspension ends once, so a task is made ready once.
+inline void mark_queued([[maybe_unused]] Header* task) noexcept {
+#ifdef ZOKIO_DEBUG_CHECKS
+  ZOKIO_CHECK((task->status & Header::kQueued) == 0, "a suspension was ended twice");
+  task->status |= Header::kQueued;
+#endif
+}
+inline void mark_running([[maybe_unused]] Header* task) noexcept {
+#ifdef ZOKIO_DEBUG_CHECKS
+  task->status &= static_cast<uint8_t>(~Header::kQueued);
+#endif
+}
+
+// Every executor of the process, by group. A table, so that a header holds two bytes for it and not
+// eight. Entries are set before their first task and cleared after the last.
+inline constexpr unsigned kGroups = 4096;
+extern std::array<std::atomic<Executor*>, kGroups> executor_table;
+// A free entry, for `executor`; kNoGroup when all are taken. Thread: any.
+inline constexpr uint16_t kNoGroup = UINT16_MAX;
+uint16_t acquire_group(Executor* executor) noexcept;
+void release_group(uint16_t group) noexcept;
+
+inline Executor* executor_of(const Header* task) noexcept {
+  return executor_table[task->group].load(std::memory_order_relaxed);
+}
 
 // The running task. Requires: called from a task.
 inline Header* current_task() noexcept {
@@ -71,7 +97,18 @@ inline Header* suspend_current(std::coroutine_handle<> h) noexcept {
 
 // Ends a suspension. Thread: any. The task may be gone when this returns.
 inline void wake(Header* task) noexcept {
-  task->executor->schedule(task);
+  executor_of(task)->schedule(task);
+}
+
+// Whether the current poll may go on although it never had to wait. False once it has done
+// kPollBudget ready steps: the awaiter then gives the others a turn (schedule_last) and goes on
+// with its result. Source: Tokio's cooperative budget. Thread: a task's.
+inline bool consume_budget() noexcept {
+  Context& c = context();
+  if (c.budget == 0) [[unlikely]]
+    return false;
+  --c.budget;
+  return true;
 }
 
 }  // namespace zokio::task

@@ -3,67 +3,82 @@
 
 // A spawned task from the outside: wait for its outcome, ask it to stop, or let it go.
 //
-// The frame of a spawned coroutine holds the task header, the callable with its arguments, and
-// later the outcome; it lives until the task ended and the handle is gone.
+// The frame of a spawned coroutine holds the task header and later the outcome; it lives until the
+// task ended and the handle is gone (promise.h: link).
 
-#include <concepts>
 #include <exception>
-#include <optional>
 #include <utility>
 
+#include "zokio/base/assert.h"
 #include "zokio/base/result.h"
-#include "zokio/task/header.h"
+#include "zokio/task/cancel.h"
+#include "zokio/task/switch.h"
 #include "zokio/task/task.h"
+#include "zokio/task/wait.h"
 
 namespace zokio {
 
-template <class T>
-class JoinHandle;
-
 namespace task::internal {
 
-template <class R>
-Ending ending_of(const Outcome<R>& outcome) noexcept {
-  if (outcome.has_value()) return Ending::Ok;
-  return outcome.error().code == Errc::Cancelled ? Ending::Cancelled : Ending::Failed;
-}
+// Waits for the end of a task. Requires: one waiter at a time.
+class JoinWait : Wait {
+ public:
+  JoinWait(Promise* child, bool cancellable) noexcept
+      : Wait(&kOps), child_(child), cancellable_(cancellable) {}
 
-// Marks `task` finished, wakes who waits for it, and drops the running reference.
-// The frame may be gone afterwards.
-void finish(Header* task, Ending ending) noexcept;
-
-// The promise of a spawned coroutine. R is what its Task returns.
-template <class R>
-struct SpawnPromise : PooledFrame, Header {
-  SpawnPromise() {
-    destroy = [](Header* base) noexcept {
-      auto* self = static_cast<SpawnPromise*>(base);
-      std::coroutine_handle<SpawnPromise>::from_promise(*self).destroy();
-    };
-    resume_point = std::coroutine_handle<SpawnPromise>::from_promise(*this);
+  bool await_ready() const noexcept {
+    return child_->link.load(std::memory_order_acquire) == kFinished;
   }
-
-  struct FinishAwaiter {
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<SpawnPromise> self) const noexcept {
-      SpawnPromise& promise = self.promise();
-      finish(&promise, ending_of<R>(*promise.outcome));
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
+    self_ = suspend_current(h);
+    // Where the frame may be gone after publishing, only these are used.
+    Promise* const child = child_;
+    Header* const self = self_;
+    const bool ours = take_newest(child);
+    bool waits;
+    if (cancellable_)
+      waits = begin_wait(self, this, [this, ours]() noexcept { return publish(ours); });
+    else
+      waits = publish(ours);
+    if (!waits) {
+      if (ours) wake(child);
+      return self->resume_point;
     }
-    void await_resume() const noexcept {}
-  };
-
-  SpawnPromise* get_return_object() noexcept { return this; }
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  FinishAwaiter final_suspend() const noexcept { return {}; }
-  // The fence: no exception crosses it. Its text goes to the hook of docs/task_state.md.
-  void unhandled_exception() noexcept {
-    outcome.emplace(std::unexpect, Error(Errc::Internal, "task", Detail::Panicked));
-    exception = std::current_exception();
+    return ours ? switch_to(child) : std::noop_coroutine();
   }
-  void return_value(Outcome<R> value) { outcome.emplace(std::move(value)); }
+  // Whether the child ended; otherwise a cancel ended the wait.
+  bool await_resume() noexcept {
+    if (self_ != nullptr && cancellable_) end_wait(self_);
+    return child_->link.load(std::memory_order_acquire) == kFinished;
+  }
 
-  std::optional<Outcome<R>> outcome;
-  std::exception_ptr exception;
+ private:
+  bool publish(bool ours) noexcept {
+    const uintptr_t waiter = reinterpret_cast<uintptr_t>(self_) | kRoot;
+    if (ours) {  // it does not run, so nobody else changes its link
+      child_->link.store(waiter, std::memory_order_relaxed);
+      return true;
+    }
+    uintptr_t none = kRoot;
+    // Ordering: release publishes resume_point to the thread that finishes the child; the acquire
+    // on failure makes its outcome visible here.
+    const bool waiting = child_->link.compare_exchange_strong(
+        none, waiter, std::memory_order_release, std::memory_order_acquire);
+    ZOKIO_CHECK(waiting || none == kFinished, "a task has one waiter at a time");
+    return waiting;
+  }
+  static void interrupt(Wait* base) noexcept {
+    auto* self = static_cast<JoinWait*>(base);
+    uintptr_t waiting = reinterpret_cast<uintptr_t>(self->self_) | kRoot;
+    // Whoever removes the waiter wakes it: this, or the end of the child.
+    if (self->child_->link.compare_exchange_strong(waiting, kRoot, std::memory_order_acq_rel))
+      wake(self->self_);
+  }
+  static constexpr WaitOps kOps{&interrupt, "join"};
+
+  Promise* child_;
+  Header* self_ = nullptr;
+  bool cancellable_;
 };
 
 }  // namespace task::internal
@@ -74,8 +89,8 @@ template <class T>
 class [[nodiscard("keep the handle to join the task, or call detach()")]] JoinHandle {
  public:
   JoinHandle() = default;
-  // Takes over one reference.
-  explicit JoinHandle(task::internal::SpawnPromise<T>* task) noexcept : task_(task) {}
+  // Takes over the handle's part of the frame.
+  explicit JoinHandle(task::ValuePromise<T>* task) noexcept : task_(task) {}
   JoinHandle(JoinHandle&& other) noexcept : task_(std::exchange(other.task_, nullptr)) {}
   JoinHandle& operator=(JoinHandle&& other) noexcept {
     if (this != &other) {
@@ -87,81 +102,67 @@ class [[nodiscard("keep the handle to join the task, or call detach()")]] JoinHa
   ~JoinHandle() { detach(); }
 
   explicit operator bool() const noexcept { return task_ != nullptr; }
-  uint64_t id() const noexcept { return task_->id; }
+  // Requires: not finished.
+  uint64_t id() const noexcept { return task::executor_of(task_)->id_of(task_); }
   bool finished() const noexcept {
-    return task_->joiner.load(std::memory_order_acquire) == task::kFinished;
+    return task_->link.load(std::memory_order_acquire) == task::kFinished;
   }
 
   // Asks the task to end: what it waits for ends with Errc::Cancelled.
-  void cancel() noexcept { task_->cancel.cancel(); }
+  void cancel() noexcept { task::cancel(task_); }
 
   // Lets the task go; it runs on under the runtime.
   void detach() noexcept {
-    if (task_ != nullptr) std::exchange(task_, nullptr)->release();
+    auto* task = std::exchange(task_, nullptr);
+    if (task == nullptr) return;
+    // Ordering: acquire pairs with the release of the end: whoever frees sees all writes.
+    if (task->link.load(std::memory_order_acquire) == task::kFinished ||
+        task->link.exchange(task::kDetached, std::memory_order_acq_rel) == task::kFinished)
+      task->handle().destroy();
   }
 
   // Waits for the end and yields the outcome (once): the task's own value or error, or
   // Internal/Panicked when an exception left it. One waiter at a time.
   // Cancel: the wait ends with Cancelled, the task runs on, and the handle can be awaited again.
-  auto operator co_await() & noexcept { return Awaiter(task_, current_scope()); }
-  auto operator co_await() && noexcept { return Awaiter(task_, current_scope()); }
+  auto operator co_await() & noexcept { return Awaiter(task_, true); }
+  auto operator co_await() && noexcept { return Awaiter(task_, true); }
 
   // The same wait, not cancellable: for a task that is known to be ending.
-  auto ended() noexcept { return Awaiter(task_, nullptr); }
+  auto ended() noexcept { return Awaiter(task_, false); }
 
-  // The exception behind Internal/Panicked, after the join; null otherwise.
-  std::exception_ptr exception() const noexcept { return task_->exception; }
-
- private:
-  static task::CancelScope* current_scope() noexcept {
-    return task::current_task() != nullptr ? task::current_task()->scope : nullptr;
+  // The same wait for a thread outside the runtime: blocks it.
+  Outcome<T> wait() {
+    ZOKIO_CHECK(task::context().worker == task::kNoWorker,
+                "wait() would stop the worker that has to finish the task: co_await the handle");
+    task::ThreadWaiter waiter;
+    uintptr_t none = task::kRoot;
+    const uintptr_t word = reinterpret_cast<uintptr_t>(&waiter) | task::kRoot | task::kThread;
+    if (task_->link.compare_exchange_strong(none, word, std::memory_order_acq_rel,
+                                            std::memory_order_acquire))
+      waiter.wait();
+    return task_->outcome();
   }
 
-  class Awaiter : task::CancelCallback {
-   public:
-    Awaiter(task::internal::SpawnPromise<T>* child, task::CancelScope* scope) noexcept
-        : CancelCallback(&on_cancel), child_(child), scope_(scope) {}
+  // The exception behind Internal/Panicked, after the join; null otherwise.
+  std::exception_ptr exception() const noexcept {
+    return (task_->status & task::Header::kException) != 0 ? *task_->exception() : nullptr;
+  }
 
-    bool await_ready() const noexcept {
-      return child_->joiner.load(std::memory_order_acquire) == task::kFinished;
-    }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
-      self_ = task::suspend_current(h);
-      return link_and(scope_, [this]() noexcept {
-        void* none = nullptr;
-        // Ordering: release publishes resume_point to the thread that finishes the child; the
-        // acquire on failure makes its outcome visible here.
-        const bool waiting = child_->joiner.compare_exchange_strong(
-            none, self_, std::memory_order_release, std::memory_order_acquire);
-        ZOKIO_CHECK(waiting || none == task::kFinished, "a task has one waiter at a time");
-        return waiting;
-      });
-    }
+ private:
+  class Awaiter : public task::internal::JoinWait {
+   public:
+    Awaiter(task::ValuePromise<T>* child, bool cancellable) noexcept
+        : JoinWait(child, cancellable), task_(child) {}
     Outcome<T> await_resume() {
-      unlink();
-      if (child_->joiner.load(std::memory_order_acquire) != task::kFinished)
-        return fail(Errc::Cancelled, "join");
-      ZOKIO_CHECK(child_->outcome.has_value(), "a task is joined once");
-      Outcome<T> outcome = std::move(*child_->outcome);
-      child_->outcome.reset();
-      return outcome;
+      if (!JoinWait::await_resume()) return fail(Errc::Cancelled, "join");
+      return task_->outcome();
     }
 
    private:
-    static void on_cancel(CancelCallback* base) noexcept {
-      auto* self = static_cast<Awaiter*>(base);
-      void* waiting = self->self_;
-      // Whoever removes the waiter wakes it: this, or the end of the child.
-      if (self->child_->joiner.compare_exchange_strong(waiting, nullptr, std::memory_order_acq_rel))
-        task::wake(self->self_);
-    }
-
-    task::internal::SpawnPromise<T>* child_;
-    task::CancelScope* scope_;
-    task::Header* self_ = nullptr;
+    task::ValuePromise<T>* task_;
   };
 
-  task::internal::SpawnPromise<T>* task_ = nullptr;
+  task::ValuePromise<T>* task_ = nullptr;
 };
 
 }  // namespace zokio

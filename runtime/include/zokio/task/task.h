@@ -15,13 +15,11 @@
 // Source: the shape is that of cppcoro::task (Lewis Baker).
 
 #include <coroutine>
-#include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "zokio/base/assert.h"
-#include "zokio/mem/frame.h"
+#include "zokio/task/promise.h"
 
 namespace zokio {
 
@@ -30,50 +28,22 @@ class Task;
 
 namespace task::internal {
 
-// Frames come from the per-worker pools.
-struct PooledFrame {
-  static void* operator new(std::size_t bytes) { return mem::allocate_frame(bytes); }
-  static void operator delete(void* frame, std::size_t bytes) noexcept {
-    mem::free_frame(frame, bytes);
-  }
-};
-
-struct TaskPromiseBase : PooledFrame {
-  struct ResumeAwaiter {
+template <class T>
+struct TaskPromise : ValuePromise<T> {
+  struct FinalAwaiter {
     bool await_ready() const noexcept { return false; }
-    template <class P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) const noexcept {
-      return self.promise().awaiter;
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<TaskPromise> self) const noexcept {
+      TaskPromise& promise = self.promise();
+      const uintptr_t link = promise.link.load(std::memory_order_relaxed);
+      if ((link & kRoot) == 0) [[likely]]
+        return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(link));
+      return finish(&promise, promise.ending());
     }
     void await_resume() const noexcept {}
   };
 
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  ResumeAwaiter final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept { exception = std::current_exception(); }
-
-  std::coroutine_handle<> awaiter = std::noop_coroutine();
-  std::exception_ptr exception;
-};
-
-template <class T>
-struct TaskPromise : TaskPromiseBase {
   Task<T> get_return_object() noexcept;
-  void return_value(T value) { result.emplace(std::move(value)); }
-  T take() {
-    if (exception) std::rethrow_exception(std::move(exception));
-    return std::move(*result);
-  }
-  std::optional<T> result;
-};
-
-template <>
-struct TaskPromise<void> : TaskPromiseBase {
-  Task<void> get_return_object() noexcept;
-  void return_void() const noexcept {}
-  void take() {
-    if (exception) std::rethrow_exception(std::move(exception));
-  }
+  FinalAwaiter final_suspend() const noexcept { return {}; }
 };
 
 }  // namespace task::internal
@@ -99,6 +69,9 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
   // Runs it and yields its value. Once.
   auto operator co_await() && noexcept { return Awaiter{frame_}; }
 
+  // Gives up the frame, suspended before its first step; for spawn().
+  promise_type* release() noexcept { return &std::exchange(frame_, nullptr).promise(); }
+
  private:
   friend promise_type;
   explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
@@ -110,7 +83,8 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
       return false;
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) const noexcept {
-      frame.promise().awaiter = awaiter;
+      frame.promise().link.store(reinterpret_cast<uintptr_t>(awaiter.address()),
+                                 std::memory_order_relaxed);
       return frame;
     }
     T await_resume() const { return frame.promise().take(); }
@@ -119,7 +93,6 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
 
   void reset() noexcept {
     if (frame_) frame_.destroy();
-    frame_ = nullptr;
   }
 
   std::coroutine_handle<promise_type> frame_;
@@ -128,10 +101,6 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
 template <class T>
 Task<T> task::internal::TaskPromise<T>::get_return_object() noexcept {
   return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
-}
-
-inline Task<void> task::internal::TaskPromise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 
 template <class T>

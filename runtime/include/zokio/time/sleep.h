@@ -2,7 +2,7 @@
 #pragma once
 
 #include "zokio/base/result.h"
-#include "zokio/task/header.h"
+#include "zokio/task/wait.h"
 #include "zokio/time/timer.h"
 
 namespace zokio {
@@ -11,31 +11,32 @@ namespace time {
 
 // Awaits an instant. Yields Result<void>: Cancelled when the task was asked to stop first.
 // Never early; on an idle worker late by about a timer tick (262 us) and a wake-up.
-class [[nodiscard]] Sleep : task::CancelCallback {
+class [[nodiscard]] Sleep : task::Wait {
  public:
-  explicit Sleep(Instant deadline) noexcept : CancelCallback(&on_cancel), deadline_(deadline) {}
+  explicit Sleep(Instant deadline) noexcept : Wait(&kOps), deadline_(deadline) {}
 
   bool await_ready() const noexcept { return deadline_ <= Instant::now(); }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
     task_ = task::suspend_current(h);
     // Whoever ends the timer (expiry or cancel) wakes the task.
-    return link_and(task_->scope, [this]() noexcept {
+    return task::begin_wait(task_, this, [this]() noexcept {
       timer_.arm(deadline_, task_);
       return true;
     });
   }
   Result<void> await_resume() noexcept {
-    unlink();
+    if (task_ != nullptr) task::end_wait(task_);
     if (task_ == nullptr || timer_.take_wake_up()) return {};
     return fail(Errc::Cancelled, "sleep");
   }
 
  private:
-  static void on_cancel(CancelCallback* base) noexcept {
+  static void interrupt(Wait* base) noexcept {
     auto* self = static_cast<Sleep*>(base);
     task::Header* task = self->task_;
     if (self->timer_.cancel()) task::wake(task);
   }
+  static constexpr task::WaitOps kOps{&interrupt, "sleep"};
 
   Instant deadline_;
   task::Header* task_ = nullptr;

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The promise of a Task coroutine, and what becomes of it at its end.
+//
+// One layout serves both lives of a frame: awaited by another coroutine, or spawned as a task.
+// Promise::link says which, a closed list:
+//   address of a coroutine      awaited: resumed at the end
+//   kRoot                       spawned; the handle is alive, nobody waits
+//   Header* | kRoot             spawned; that task waits in the handle
+//   ThreadWaiter* | kRoot | kThread   spawned; that thread waits
+//   kRoot | kDetached           spawned; the handle is gone: the end frees the frame
+//   kRoot | kFinished           ended; the frame belongs to the handle
+// Changed by the handle's owner, and once by the end of the task, with read-modify-writes.
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "zokio/base/result.h"
+#include "zokio/mem/frame.h"
+#include "zokio/task/header.h"
+
+namespace zokio::task {
+
+inline constexpr uintptr_t kRoot = 1;
+inline constexpr uintptr_t kDetached = kRoot | 2;
+inline constexpr uintptr_t kFinished = kRoot | 4;
+inline constexpr uintptr_t kThread = 2;  // with an address
+inline constexpr uintptr_t kLinkBits = 7;
+
+// A thread outside the runtime that waits for the end of one task: first a short spin, because
+// waking a sleeping thread costs more than most tasks, then a futex.
+class ThreadWaiter : Pinned {
+ public:
+  void wait() noexcept;
+  // The waiter may be gone when this returns.
+  void wake() noexcept;
+
+ private:
+  enum : uint32_t { kRunning, kSleeping, kEnded };
+  Atomic<uint32_t> word_{kRunning};
+};
+
+struct Promise : Header {
+  // Frames come from the per-worker pools.
+  static void* operator new(std::size_t bytes) { return mem::allocate_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept {
+    mem::free_frame(frame, bytes);
+  }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  // The exception lies where the queue link was: a task that runs is in no queue.
+  void unhandled_exception() noexcept {
+    std::construct_at(exception(), std::current_exception());
+    status |= kException;
+  }
+  std::exception_ptr* exception() noexcept { return reinterpret_cast<std::exception_ptr*>(&next); }
+  static_assert(sizeof(std::exception_ptr) == sizeof(Header*));
+
+  std::coroutine_handle<> handle() noexcept {
+    return std::coroutine_handle<Promise>::from_promise(*this);
+  }
+
+  // Makes the suspended coroutine a task of its own, with one handle. Its first run starts it.
+  void become_task() noexcept {
+    resume_point = handle();
+    scope.store(nullptr, std::memory_order_relaxed);
+    wait.store(0, std::memory_order_relaxed);
+    flags.store(0, std::memory_order_relaxed);
+    link.store(kRoot, std::memory_order_relaxed);
+  }
+
+  Atomic<uintptr_t> link;
+};
+
+// The end of a spawned task: it leaves the figures, its waiter is woken, its frame is freed when
+// nobody holds it. What to resume next: the waiter itself when it can run here at once.
+std::coroutine_handle<> finish(Promise* task, Ending ending) noexcept;
+
+template <class T>
+struct ValuePromise : Promise {
+  static_assert(alignof(T) <= 16, "frames are aligned to 16: keep such an object on the heap");
+  ValuePromise() noexcept {}
+  ~ValuePromise() {
+    if ((status & kValue) != 0) std::destroy_at(&value);
+    if ((status & kException) != 0) std::destroy_at(exception());
+  }
+  void return_value(T v) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    std::construct_at(&value, std::move(v));
+    status |= kValue;
+  }
+  T take() {
+    if ((status & kException) != 0) [[unlikely]]
+      std::rethrow_exception(*exception());
+    return std::move(value);
+  }
+  Ending ending() const noexcept {
+    if ((status & kValue) == 0) return Ending::Failed;
+    if constexpr (is_result_v<T>) {
+      if (value.has_value()) return Ending::Ok;
+      return value.error().code == Errc::Cancelled ? Ending::Cancelled : Ending::Failed;
+    } else {
+      return Ending::Ok;
+    }
+  }
+  // What a join yields.
+  Outcome<T> outcome() {
+    if ((status & kValue) == 0) return fail(Errc::Internal, "task", Detail::Panicked);
+    return Outcome<T>(std::move(value));
+  }
+  union {
+    T value;
+  };
+};
+
+template <>
+struct ValuePromise<void> : Promise {
+  ValuePromise() noexcept {}
+  ~ValuePromise() {
+    if ((status & kException) != 0) std::destroy_at(exception());
+  }
+  void return_void() noexcept { status |= kValue; }
+  void take() {
+    if ((status & kException) != 0) [[unlikely]]
+      std::rethrow_exception(*exception());
+  }
+  Ending ending() const noexcept {
+    return (status & kValue) != 0 ? Ending::Ok : Ending::Failed;
+  }
+  Outcome<void> outcome() {
+    if ((status & kValue) == 0) return fail(Errc::Internal, "task", Detail::Panicked);
+    return {};
+  }
+};
+
+}  // namespace zokio::task

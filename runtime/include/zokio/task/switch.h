@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// From one task straight to another, without a pass of the worker's loop. Bounded by
+// kInlineSwitches for each poll, so that the loop's other duties come to their turn.
+
+#include <coroutine>
+
+#include "zokio/task/header.h"
+
+namespace zokio::task {
+
+// The suspension of `next` has ended. What to resume: `next`, when it belongs to this worker's
+// runtime and the poll may go on; nothing otherwise, and it is scheduled.
+// Requires: the current task is suspended or gone, and the caller returns to the loop otherwise.
+inline std::coroutine_handle<> switch_to(Header* next) noexcept {
+  Context& c = context();
+  if (c.switches == 0 || executor_of(next) != c.executor) [[unlikely]] {
+    wake(next);
+    return std::noop_coroutine();
+  }
+  --c.switches;
+  c.current = next;
+  c.budget = kPollBudget;
+  return next->resume_point;
+}
+
+// Takes `task` back from where schedule() just put it: true when it was the newest ready task of
+// this worker; it is the caller's to run then.
+inline bool take_newest(Header* task) noexcept {
+  Context& c = context();
+  if (c.lifo == nullptr || c.switches == 0 || c.lifo->load(std::memory_order_relaxed) != task ||
+      (task->status & Header::kProbed) != 0)
+    return false;
+  if (!c.lifo->compare_exchange_strong(task, nullptr, std::memory_order_acquire,
+                                       std::memory_order_relaxed))
+    return false;
+  mark_running(task);
+  return true;
+}
+
+}  // namespace zokio::task

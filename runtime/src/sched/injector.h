@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Where tasks come in from outside the workers. Sharded, so that threads that submit at the same
+// time do not wait for one lock; a thread keeps to one shard, so its tasks start in order.
+//
+// A worker with a queue of its own takes one task from here at each maintenance pass (worker.cpp):
+// that bounds how long a task from outside waits behind the work that tasks make for themselves.
+// Thread: any.
+
+#include <array>
+#include <atomic>
+
+#include "sched/bag_queue.h"
+
+namespace zokio::sched {
+
+class Injector : Pinned {
+ public:
+  static constexpr unsigned kShards = 8;
+
+  void push(task::Header* task) noexcept { shards_[own_shard()].push(task); }
+  // Before everything else of one shard: what a retiring worker leaves.
+  void push_front(std::span<task::Header* const> tasks) noexcept {
+    shards_[own_shard()].push_front(tasks);
+  }
+
+  // From the first shard that has something, beginning with `hint`.
+  task::Header* take_one(unsigned hint) noexcept {
+    for (unsigned i = 0; i < kShards; ++i)
+      if (task::Header* task = shards_[(hint + i) % kShards].take_one()) return task;
+    return nullptr;
+  }
+  Bag* take_bag(unsigned hint) noexcept {
+    for (unsigned i = 0; i < kShards; ++i)
+      if (Bag* bag = shards_[(hint + i) % kShards].take_bag()) return bag;
+    return nullptr;
+  }
+
+  uint64_t size() const noexcept {
+    uint64_t size = 0;
+    for (const BagQueue& shard : shards_) size += shard.size();
+    return size;
+  }
+  bool empty() const noexcept {
+    for (const BagQueue& shard : shards_)
+      if (!shard.empty()) return false;
+    return true;
+  }
+
+ private:
+  // Threads are dealt out over the shards by the address of their context.
+  static unsigned own_shard() noexcept {
+    const auto address = reinterpret_cast<uintptr_t>(&task::context());
+    return static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> 61);
+  }
+  static_assert(kShards == 8, "three bits of the hash");
+
+  std::array<BagQueue, kShards> shards_;
+};
+
+}  // namespace zokio::sched

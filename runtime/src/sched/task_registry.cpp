@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/task_registry.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "zokio/base/assert.h"
+
+namespace zokio::sched {
+namespace {
+
+constexpr uint32_t next_of(uint64_t word) noexcept {
+  return static_cast<uint32_t>(word) >> 2;
+}
+
+}  // namespace
+
+TaskRegistry::TaskRegistry() {
+  // calloc, because most of the table is never touched.
+  chunks_ = static_cast<std::atomic<Chunk*>*>(std::calloc(kChunks, sizeof(std::atomic<Chunk*>)));
+  ZOKIO_CHECK(chunks_ != nullptr, "no memory for the table of tasks");
+}
+
+TaskRegistry::~TaskRegistry() {
+  for (uint32_t i = 0; i < next_chunk_; ++i) {
+    Chunk* chunk = chunks_[i].load(std::memory_order_relaxed);
+    if (chunk == nullptr) continue;
+    delete[] chunk->names.load(std::memory_order_relaxed);
+    delete chunk;
+  }
+  std::free(chunks_);
+}
+
+unsigned TaskRegistry::shard_index(uint32_t worker) noexcept {
+  if (worker != task::kNoWorker) return worker;
+  const auto address = reinterpret_cast<uintptr_t>(&task::context());
+  return kWorkerSlots + static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> 61);
+}
+
+void TaskRegistry::insert(task::Header* task, uint32_t worker, const char* name) noexcept {
+  const unsigned index = shard_index(worker);
+  Shard& shard = shards_[index];
+  std::unique_lock guard(shard.lock, std::defer_lock);
+  if (index >= kWorkerSlots) guard.lock();
+  task->slot = take_entry(index);
+  shard.inserted.add();
+  Chunk* chunk = chunks_[task->slot / kChunkEntries].load(std::memory_order_relaxed);
+  if (*name != '\0' || chunk->names.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    set_name(task->slot, name);
+  Atomic<uint64_t>& word = chunk->entries[task->slot % kChunkEntries];
+  const uint64_t generation = (word.load(std::memory_order_relaxed) >> kGenerationShift) + 1;
+  // Ordering: release; a walker that finds the task finds its header.
+  word.store(reinterpret_cast<uintptr_t>(task) | generation << kGenerationShift,
+             std::memory_order_release);
+}
+
+// Requires: the shard is the caller's.
+uint32_t TaskRegistry::take_entry(unsigned index) noexcept {
+  Shard& shard = shards_[index];
+  if (shard.free == kNone) [[unlikely]]
+    refill(index);
+  const uint32_t slot = shard.free;
+  shard.free = next_of(entry(slot).load(std::memory_order_relaxed));
+  ++shard.live;
+  return slot;
+}
+
+void TaskRegistry::collect_returned(Shard& shard) noexcept {
+  // Ordering: acquire pairs with the release of the push.
+  uint32_t slot = shard.returned.exchange(kNone, std::memory_order_acquire);
+  while (slot != kNone) {
+    Atomic<uint64_t>& word = entry(slot);
+    const uint64_t was = word.load(std::memory_order_relaxed);
+    const uint32_t following = next_of(was);
+    word.store((was >> kGenerationShift) << kGenerationShift | uint64_t{shard.free} << 2 | kFree,
+               std::memory_order_relaxed);
+    shard.free = slot;
+    --shard.live;
+    slot = following;
+  }
+}
+
+void TaskRegistry::refill(unsigned index) noexcept {
+  Shard& shard = shards_[index];
+  collect_returned(shard);
+  if (shard.free != kNone) return;
+  auto* chunk = new Chunk;
+  chunk->shard = index;
+  std::scoped_lock guard(mutex_);
+  if (spare_chunks_.empty()) {
+    ZOKIO_CHECK(next_chunk_ < kChunks, "more than 67 million tasks");
+    chunk->index = next_chunk_++;
+  } else {
+    chunk->index = spare_chunks_.back();
+    spare_chunks_.pop_back();
+  }
+  const uint32_t base = chunk->index * kChunkEntries;
+  for (uint32_t i = 0; i < kChunkEntries; ++i) {
+    const uint64_t following = i + 1 < kChunkEntries ? base + i + 1 : kNone;
+    chunk->entries[i].store(following << 2 | kFree, std::memory_order_relaxed);
+  }
+  chunk->next = shard.chunks;
+  shard.chunks = chunk;
+  ++shard.chunk_count;
+  shard.free = base;
+  chunks_[chunk->index].store(chunk, std::memory_order_release);
+  bytes_.fetch_add(sizeof(Chunk), std::memory_order_relaxed);
+}
+
+void TaskRegistry::remove(task::Header* task, uint32_t worker) noexcept {
+  const uint32_t slot = task->slot;
+  Chunk* chunk = chunks_[slot / kChunkEntries].load(std::memory_order_relaxed);
+  Shard& home = shards_[chunk->shard];
+  Atomic<uint64_t>& word = chunk->entries[slot % kChunkEntries];
+  uint64_t live = word.load(std::memory_order_relaxed) & ~kPinned;
+  const uint64_t generation = live >> kGenerationShift << kGenerationShift;
+  const bool own = chunk->shard == worker;
+  uint32_t following = own ? home.free : home.returned.load(std::memory_order_relaxed);
+  // Ordering: acquire; what a walker did to the task happens before its frame goes.
+  for (int spins = 0; !word.compare_exchange_weak(
+           live, generation | uint64_t{following} << 2 | kFree, std::memory_order_acquire,
+           std::memory_order_relaxed);
+       ++spins) {
+    live &= ~kPinned;
+    spin_pause(spins);
+  }
+  if (own) {
+    home.free = slot;
+    --home.live;
+    return;
+  }
+  while (!home.returned.compare_exchange_weak(following, slot, std::memory_order_release,
+                                              std::memory_order_relaxed))
+    word.store(generation | uint64_t{following} << 2 | kFree, std::memory_order_relaxed);
+}
+
+uint64_t TaskRegistry::id_of(const task::Header* task) const noexcept {
+  const uint64_t generation = entry(task->slot).load(std::memory_order_relaxed) >> kGenerationShift;
+  return generation << 32 | task->slot;
+}
+
+void TaskRegistry::set_name(uint32_t slot, const char* name) noexcept {
+  Chunk* chunk = chunks_[slot / kChunkEntries].load(std::memory_order_relaxed);
+  const char** names = chunk->names.load(std::memory_order_relaxed);
+  if (names == nullptr) {
+    names = new const char*[kChunkEntries];
+    std::fill_n(names, kChunkEntries, "");
+    chunk->names.store(names, std::memory_order_release);
+    bytes_.fetch_add(sizeof(const char*) * kChunkEntries, std::memory_order_relaxed);
+  }
+  names[slot % kChunkEntries] = name;
+}
+
+const char* TaskRegistry::name_of(const task::Header* task) const noexcept {
+  const Chunk* chunk = chunks_[task->slot / kChunkEntries].load(std::memory_order_acquire);
+  const char** names = chunk->names.load(std::memory_order_acquire);
+  return names != nullptr ? names[task->slot % kChunkEntries] : "";
+}
+
+void TaskRegistry::for_each(const std::function<bool(task::Header*)>& look) {
+  std::scoped_lock guard(mutex_);
+  for (uint32_t i = 0; i < next_chunk_; ++i) {
+    Chunk* chunk = chunks_[i].load(std::memory_order_acquire);
+    if (chunk == nullptr) continue;
+    for (Atomic<uint64_t>& word : chunk->entries) {
+      uint64_t live = word.load(std::memory_order_acquire);
+      if ((live & kAddress) == 0 || (live & (kFree | kPinned)) != 0) continue;
+      if (!word.compare_exchange_strong(live, live | kPinned, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        continue;
+      const bool go_on = look(reinterpret_cast<task::Header*>(live & kAddress));
+      word.store(live, std::memory_order_release);
+      if (!go_on) return;
+    }
+  }
+}
+
+uint64_t TaskRegistry::inserted() const noexcept {
+  uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.inserted.read();
+  return sum;
+}
+
+void TaskRegistry::release_if_empty(uint32_t worker) noexcept {
+  const auto release = [this](unsigned index) {
+    Shard& shard = shards_[index];
+    if (shard.chunk_count <= 4) return;  // by feel: 4,096 tasks are no burst
+    collect_returned(shard);
+    if (shard.live != 0) return;
+    std::unique_lock guard(mutex_, std::try_to_lock);
+    if (!guard.owns_lock()) return;  // a walk: the next sleep does it
+    while (Chunk* chunk = shard.chunks) {
+      shard.chunks = chunk->next;
+      chunks_[chunk->index].store(nullptr, std::memory_order_relaxed);
+      spare_chunks_.push_back(chunk->index);
+      uint64_t bytes = sizeof(Chunk);
+      if (const char** names = chunk->names.load(std::memory_order_relaxed)) {
+        bytes += sizeof(const char*) * kChunkEntries;
+        delete[] names;
+      }
+      bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+      delete chunk;
+    }
+    shard.chunk_count = 0;
+    shard.free = kNone;
+  };
+  release(worker);
+  for (unsigned index = kWorkerSlots; index < shards_.size(); ++index) {
+    if (!shards_[index].lock.try_lock()) continue;
+    release(index);
+    shards_[index].lock.unlock();
+  }
+}
+
+}  // namespace zokio::sched

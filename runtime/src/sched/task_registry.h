@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every task that has not ended: for shutdown, for dumps, and for their number.
+//
+// A task holds one entry of 8 bytes in a table, and the entry's index in its header; taking one and
+// giving it back costs a worker no lock. Each worker slot has a shard with a free list of its own;
+// an entry that ends on another worker comes back over a stack. Threads outside the workers share
+// a few shards with locks.
+//
+// An entry, a closed list:
+//   Header* | generation << 48            live
+//   Header* | kPinned | generation << 48  live, and somebody looks at the task: its end waits
+//   next free index << 2 | kFree | generation << 48
+// The generation counts the lives of an entry, so that an id of (generation, index) is not used
+// again soon.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "sched/limits.h"
+#include "zokio/base/cache_line.h"
+#include "zokio/base/spin_lock.h"
+#include "zokio/stats/counter.h"
+#include "zokio/task/header.h"
+
+namespace zokio::sched {
+
+class TaskRegistry : Pinned {
+ public:
+  TaskRegistry();
+  ~TaskRegistry();
+
+  // Takes `task` in and sets its slot. Thread: any; `worker` is the caller's slot or kNoWorker.
+  void insert(task::Header* task, uint32_t worker, const char* name) noexcept;
+  // Waits for who has it pinned. The task may be freed afterwards.
+  void remove(task::Header* task, uint32_t worker) noexcept;
+
+  uint64_t id_of(const task::Header* task) const noexcept;
+  // "" for none. Requires: the task is pinned or the caller's own.
+  const char* name_of(const task::Header* task) const noexcept;
+
+  // Calls `look` for every live task, one at a time, pinned meanwhile; tasks that come and go at the
+  // same time may be missed. Keep it short: the end of the task waits. False ends the walk.
+  void for_each(const std::function<bool(task::Header*)>& look);
+
+  uint64_t inserted() const noexcept;
+  uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+
+  // Gives the table back when no task is left in a large one. Thread: the worker of that slot,
+  // before it sleeps.
+  void release_if_empty(uint32_t worker) noexcept;
+
+ private:
+  static constexpr uint32_t kChunkEntries = 1024;
+  static constexpr uint32_t kChunks = 1u << 16;  // 67 million tasks
+  static constexpr unsigned kOutside = 8;        // shards for other threads
+  static constexpr uint32_t kNone = UINT32_MAX >> 2;
+
+  static constexpr uint64_t kPinned = 1;
+  static constexpr uint64_t kFree = 2;
+  static constexpr unsigned kGenerationShift = 48;
+  static constexpr uint64_t kAddress = ((uint64_t{1} << kGenerationShift) - 1) & ~uint64_t{3};
+
+  struct Chunk {
+    uint32_t shard = 0;
+    uint32_t index = 0;
+    Chunk* next = nullptr;                       // of the same shard
+    std::atomic<const char**> names{nullptr};    // by entry; made for the first task with a name
+    std::array<Atomic<uint64_t>, kChunkEntries> entries{};
+  };
+
+  struct alignas(kCacheLine) Shard {
+    // The owner's; of an outside shard guarded by lock.
+    uint32_t free = kNone;
+    uint32_t live = 0;  // entries not in `free`, those on the way back included
+    uint32_t chunk_count = 0;
+    Chunk* chunks = nullptr;
+    stats::Counter inserted;
+    SpinLock lock;
+    // Entries that ended elsewhere. Push by any, taken whole by the owner.
+    alignas(kCacheLine) Atomic<uint32_t> returned{kNone};
+  };
+
+  static unsigned shard_index(uint32_t worker) noexcept;
+  Atomic<uint64_t>& entry(uint32_t slot) const noexcept {
+    return chunks_[slot / kChunkEntries].load(std::memory_order_acquire)
+        ->entries[slot % kChunkEntries];
+  }
+  uint32_t take_entry(unsigned shard) noexcept;
+  void refill(unsigned shard) noexcept;
+  void collect_returned(Shard& shard) noexcept;
+  void set_name(uint32_t slot, const char* name) noexcept;
+
+  std::array<Shard, kWorkerSlots + kOutside> shards_;
+  std::atomic<Chunk*>* chunks_;  // kChunks of them, untouched until used
+  std::atomic<uint64_t> bytes_{0};
+
+  // Chunks come and go, and walks happen, under it.
+  std::mutex mutex_;
+  uint32_t next_chunk_ = 0;             // guarded by mutex_: lowest index never used
+  std::vector<uint32_t> spare_chunks_;  // guarded by mutex_: indices given back
+};
+
+}  // namespace zokio::sched

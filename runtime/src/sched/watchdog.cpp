@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/watchdog.h"
+
+#include <pthread.h>
+
+#include "os/futex.h"
+#include "sched/scheduler.h"
+
+namespace zokio::sched {
+
+void Watchdog::start() {
+#ifndef ZOKIO_SIM
+  thread_ = std::thread([this] { run(); });
+#endif
+}
+
+void Watchdog::stop() noexcept {
+  word_.store(kStopping, std::memory_order_release);
+  os::futex_wake(word_, 1);
+  if (thread_.joinable()) thread_.join();
+}
+
+void Watchdog::wake_up() noexcept {
+  uint32_t asleep = kAsleep;
+  if (word_.compare_exchange_strong(asleep, kLooking, std::memory_order_acq_rel))
+    os::futex_wake(word_, 1);
+}
+
+void Watchdog::run() noexcept {
+  const std::string name = scheduler_.thread_name() + "-watch";
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  while (word_.load(std::memory_order_acquire) != kStopping) {
+    os::futex_wait(word_, kLooking, Instant::now() + kEvery);
+    if (look()) continue;
+    uint32_t looking = kLooking;
+    if (!word_.compare_exchange_strong(looking, kAsleep, std::memory_order_seq_cst)) continue;
+    // A worker that woke before the word changed did not see it: look once more.
+    if (look()) {
+      word_.compare_exchange_strong(looking = kAsleep, kLooking, std::memory_order_acq_rel);
+      continue;
+    }
+    os::futex_wait(word_, kAsleep, Instant::never());
+  }
+}
+
+bool Watchdog::look() noexcept {
+  const unsigned slots = scheduler_.slots_in_use();
+  polls_seen_.resize(slots);
+  bool awake = false;
+  bool stuck = false;
+  for (unsigned i = 0; i < slots; ++i) {
+    Worker& worker = *scheduler_.slot(i);
+    const uint64_t polls = worker.polls();
+    const bool same = std::exchange(polls_seen_[i], polls) == polls;
+    if (worker.state() != WorkerState::Running) continue;
+    awake = true;
+    if (!same) continue;
+    stuck = true;
+    worker.attend();
+  }
+  const bool has_work = scheduler_.has_work();
+  // Work that was there at the last look, too, while somebody sleeps.
+  if (has_work && (had_work_ || stuck)) scheduler_.wake_one();
+  had_work_ = has_work;
+  return awake || has_work;
+}
+
+}  // namespace zokio::sched

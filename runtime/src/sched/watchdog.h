@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The watchdog: one thread that looks at the workers while any of them is awake, and sleeps while
+// none is, so that an idle runtime costs nothing.
+//
+// It is the bound behind two economies of the workers: they wake another only when the backlog
+// seems worth it, and they measure polls by samples. When one worker stays in one poll, or a
+// backlog outlives a look, the watchdog wakes a worker for it.
+
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "zokio/base/atomic.h"
+#include "zokio/base/clock.h"
+#include "zokio/base/pinned.h"
+
+namespace zokio::sched {
+
+class Scheduler;
+
+class Watchdog : Pinned {
+ public:
+  static constexpr Duration kEvery = std::chrono::milliseconds(4);
+
+  explicit Watchdog(Scheduler& scheduler) : scheduler_(scheduler) {}
+  ~Watchdog() { stop(); }
+
+  void start();
+  void stop() noexcept;
+  // A worker has work again. Thread: any; cheap while the watchdog looks.
+  void workers_are_awake() noexcept {
+    if (word_.load(std::memory_order_relaxed) == kAsleep) [[unlikely]]
+      wake_up();
+  }
+  // One look. Thread: the watchdog's, or the only one of a simulation.
+  // True while there is something to look after.
+  bool look() noexcept;
+
+ private:
+  enum : uint32_t { kLooking, kAsleep, kStopping };
+
+  void run() noexcept;
+  void wake_up() noexcept;
+
+  Scheduler& scheduler_;
+  Atomic<uint32_t> word_{kLooking};  // futex
+  std::thread thread_;
+  // The watchdog's own.
+  std::vector<uint64_t> polls_seen_;
+  bool had_work_ = false;
+};
+
+}  // namespace zokio::sched
