@@ -15,10 +15,12 @@
 // A call that blocks the thread still blocks the worker: that is what blocking() is for.
 
 #include <concepts>
+#include <coroutine>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -43,7 +45,7 @@ decltype(auto) awaiter_of(A&& a) {
 }
 
 template <class W>
-concept Awaiter = requires(W& w, DriverHandle h) {
+concept Awaiter = requires(W& w, std::coroutine_handle<> h) {
   { w.await_ready() } -> std::convertible_to<bool>;
   w.await_suspend(h);
   w.await_resume();
@@ -58,7 +60,7 @@ using AwaitResult = std::conditional_t<std::is_rvalue_reference_v<R>, std::remov
 
 // await_suspend of a W behind one type. Runs on the worker's stack.
 template <class W>
-std::coroutine_handle<> suspend_in(void* awaiter, DriverHandle h) noexcept {
+std::coroutine_handle<> suspend_in(void* awaiter, std::coroutine_handle<> h) noexcept {
   W& w = *static_cast<W*>(awaiter);
   using Said = decltype(w.await_suspend(h));
   if constexpr (std::is_void_v<Said>) {
@@ -135,7 +137,7 @@ Task<Outcome<fibers::FiberResult<F, A...>>> fiber(FiberOptions options, F f, A..
   fibers::Fiber fiber(options, &fibers::Call<R, F, A...>::run, &call);
   Result<void> started = fiber.start();
   if (!started.has_value()) co_return fail(started.error());
-  co_await fibers::drive(fiber);
+  while (!fiber.resume()) co_await fiber.waiting();
   co_return call.take();
 }
 template <class F, class... A>
@@ -148,13 +150,14 @@ auto fiber(F f, A... args) {
 // the worker does other work meanwhile. Requires: in_fiber(); aborts with a message otherwise.
 template <fibers::Awaitable A>
 decltype(auto) fiber_await(A&& awaitable) {
-  ZOKIO_CHECK(in_fiber(),
+  fibers::Fiber* const self = fibers::Fiber::current();
+  ZOKIO_CHECK(self != nullptr,
               "fiber_await() outside a fiber: a coroutine uses co_await, and a plain function is "
               "run by fiber()");
   auto&& awaiter = fibers::awaiter_of(std::forward<A>(awaitable));
   using W = std::remove_reference_t<decltype(awaiter)>;
   if (!awaiter.await_ready())
-    fibers::Fiber::wait(
+    self->wait(
         {const_cast<std::remove_const_t<W>*>(std::addressof(awaiter)), &fibers::suspend_in<W>});
   return static_cast<fibers::AwaitResult<W>>(awaiter.await_resume());
 }

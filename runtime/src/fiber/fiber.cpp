@@ -98,9 +98,8 @@ inline void Fiber::arrived() noexcept {
 }
 
 void Fiber::wait(Wait wait) noexcept {
-  Fiber* self = current();
-  self->wait_ = wait;
-  self->switch_out();
+  wait_ = wait;
+  switch_out();
 }
 
 inline void Fiber::swap_exceptions(Exceptions& of_thread) noexcept {
@@ -115,10 +114,6 @@ bool Fiber::guards(const void* address) const noexcept {
 
 std::size_t Fiber::stack_bytes() const noexcept {
   return stack_ != nullptr ? stack_->bytes : 0;
-}
-
-Task<void> drive(Fiber& fiber) {
-  while (!fiber.resume()) co_await fiber.waiting();
 }
 
 }  // namespace zokio::fibers

@@ -21,7 +21,7 @@ namespace zokio::fibers {
 namespace {
 
 // Room for a handler of the program's own that prints a backtrace.
-constexpr std::size_t kSignalStackBytes = 64 * 1024;
+constexpr std::size_t kSignalStackBytes = std::size_t{64} << 10;
 
 // Constant once the handler is installed.
 struct sigaction previous;

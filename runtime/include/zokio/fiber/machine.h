@@ -3,8 +3,8 @@
 
 // The switch between a worker's stack and a fiber's, for zokio/fiber.h.
 //
-// A fiber is driven by one coroutine of its task: it switches in, and when the fiber waits it
-// suspends in the fiber's place, on the worker's stack, when nothing of the fiber runs any more.
+// A fiber is driven by the coroutine fiber(): it switches in, and when the fiber waits it suspends
+// in the fiber's place, on the worker's stack, when nothing of the fiber runs any more.
 // So the awaited thing may resume the task on another thread before await_suspend returned, as for
 // any coroutine.
 //
@@ -15,13 +15,12 @@
 
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
-#include "zokio/task/task.h"
 
 namespace zokio {
 
 struct FiberOptions {
   // Rounded up to a power of two, at least 16 KiB. Only touched pages cost memory.
-  std::size_t stack_bytes = 64 * 1024;
+  std::size_t stack_bytes = std::size_t{64} << 10;
   const char* name = "unnamed";  // static string, for the report of an overflow
 
   FiberOptions() {}
@@ -30,18 +29,16 @@ struct FiberOptions {
 
 namespace fibers {
 
-inline constexpr std::size_t kMinStackBytes = 16 * 1024;
-inline constexpr std::size_t kMaxStackBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kMinStackBytes = std::size_t{16} << 10;
+inline constexpr std::size_t kMaxStackBytes = std::size_t{64} << 20;
 
 struct Stack;
 struct Exceptions;
 
-using DriverHandle = std::coroutine_handle<Task<void>::promise_type>;
-
 // An awaiter on the fiber's stack that is not ready, and its await_suspend.
 struct Wait {
   void* awaiter;
-  std::coroutine_handle<> (*suspend)(void* awaiter, DriverHandle h) noexcept;
+  std::coroutine_handle<> (*suspend)(void* awaiter, std::coroutine_handle<> h) noexcept;
 };
 
 class Fiber : Pinned {
@@ -56,11 +53,11 @@ class Fiber : Pinned {
 
   // Switches in, until the body ended (true; the stack went back) or waits (false).
   bool resume() noexcept;
-  // Suspends the driver in the place of the fiber that waits.
+  // Suspends its coroutine in the place of the fiber that waits.
   auto waiting() noexcept { return Waiting{wait_}; }
 
-  // On the fiber: leaves it until the awaiter resumes the driver.
-  static void wait(Wait wait) noexcept;
+  // On the fiber: leaves it until the awaiter resumes its coroutine.
+  void wait(Wait wait) noexcept;
 
   // The fiber that this thread is on, or null.
   static Fiber* current() noexcept;
@@ -74,7 +71,7 @@ class Fiber : Pinned {
   struct Waiting {
     explicit Waiting(Wait w) noexcept : wait(w) {}
     bool await_ready() const noexcept { return false; }
-    std::coroutine_handle<> await_suspend(DriverHandle h) const noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) const noexcept {
       return wait.suspend(wait.awaiter, h);
     }
     void await_resume() const noexcept {}
@@ -109,9 +106,6 @@ class Fiber : Pinned {
   void* tsan_fiber_ = nullptr;
   void* tsan_caller_ = nullptr;
 };
-
-// Runs a started fiber to its end.
-Task<void> drive(Fiber& fiber);
 
 }  // namespace fibers
 }  // namespace zokio
