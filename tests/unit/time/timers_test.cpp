@@ -163,6 +163,7 @@ TEST_F(TimersTest, SettlingDoesNotHoldUpWhatIsDue) {
   const Instant opens = timers_->park_deadline();
   ASSERT_GT(opens, far + Duration(-140ms));
   ASSERT_LT(opens, far + Duration(-60ms));
+  timers_->expire(opens + Duration(-1));  // the wheel learns how late it is
   auto due = std::make_unique<Counted[]>(kDue);
   for (unsigned i = 0; i < kDue; ++i) due[i].arm(opens);
   unsigned calls = 0;
