@@ -184,6 +184,23 @@ TEST(Explorer, FindsARace) {
                "data race");
 }
 
+// What follows a release is not published by it.
+TEST(Explorer, FindsARaceBehindARelease) {
+  EXPECT_FOUND(explore("race behind a release", kLitmus,
+                       [](Execution& run) {
+                         Words w;
+                         run.thread("writer", [&] {
+                           w.x.store(1, kRelease);
+                           w.a = 1;
+                         });
+                         run.thread("reader", [&] {
+                           if (w.x.load(kAcquire) == 1) w.b = w.a;
+                         });
+                         run.go();
+                       }),
+               "data race");
+}
+
 TEST(Explorer, FindsARaceOnAVar) {
   EXPECT_FOUND(explore("race on a Var", kLitmus,
                        [](Execution& run) {

@@ -7,26 +7,11 @@
 
 #include <gtest/gtest.h>
 
-#include "io/reactor.h"
 #include "model/explorer.h"
 #include "sched/bag_queue.h"
 #include "sched/idle.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
-#include "zokio/base/assert.h"
-
-// A parker without a reactor calls none of these.
-namespace zokio::io {
-unsigned Reactor::turn(Instant) noexcept {
-  ZOKIO_PANIC("no reactor here");
-}
-unsigned Reactor::poll() noexcept {
-  ZOKIO_PANIC("no reactor here");
-}
-void Reactor::wake() noexcept {
-  ZOKIO_PANIC("no reactor here");
-}
-}  // namespace zokio::io
 
 namespace zokio::sched {
 namespace {

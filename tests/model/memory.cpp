@@ -100,6 +100,7 @@ void Memory::write(unsigned thread, unsigned location, uint64_t value, std::memo
     message.view.join(l.messages[index - 1].view);
   }
   if (order == std::memory_order_seq_cst) seq_cst_.raise(location, index);
+  tick(thread);  // what follows is not part of what was published
 }
 
 void Memory::fence(unsigned thread, std::memory_order order) {
@@ -115,6 +116,7 @@ void Memory::fence(unsigned thread, std::memory_order order) {
   if (releases(order)) {
     t.released = t.clocks;
     t.released_view = t.view;
+    tick(thread);
   }
 }
 
@@ -123,9 +125,10 @@ void Memory::edge(unsigned from, unsigned to) {
   threads_[to].view.join(threads_[from].view);
 }
 
-void Memory::pack(unsigned from, Message& message) const {
+void Memory::pack(unsigned from, Message& message) {
   message.clocks = threads_[from].clocks;
   message.view = threads_[from].view;
+  tick(from);
 }
 
 void Memory::unpack(unsigned to, const Message& message) {

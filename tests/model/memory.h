@@ -81,7 +81,7 @@ class Memory {
   // What `from` did happens before what `to` does next.
   void edge(unsigned from, unsigned to);
   // The same by way of a message that is kept.
-  void pack(unsigned from, Message& message) const;
+  void pack(unsigned from, Message& message);
   void unpack(unsigned to, const Message& message);
 
   uint32_t tick(unsigned thread) { return ++threads_[thread].clocks.at[thread]; }

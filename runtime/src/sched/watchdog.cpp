@@ -5,6 +5,7 @@
 
 #include "os/futex.h"
 #include "sched/scheduler.h"
+#include "zokio/base/fence.h"
 
 namespace zokio::sched {
 
@@ -33,8 +34,9 @@ void Watchdog::run() noexcept {
     os::futex_wait(word_, kLooking, Instant::now() + kEvery);
     if (look()) continue;
     uint32_t looking = kLooking;
-    if (!word_.compare_exchange_strong(looking, kAsleep, std::memory_order_seq_cst)) continue;
+    if (!word_.compare_exchange_strong(looking, kAsleep, std::memory_order_acq_rel)) continue;
     // A worker that woke before the word changed did not see it: look once more.
+    full_fence();  // the word before the states; the other side is Worker::awake
     if (look()) {
       word_.compare_exchange_strong(looking = kAsleep, kLooking, std::memory_order_acq_rel);
       continue;

@@ -25,6 +25,7 @@
 #include "os/futex.h"
 #include "sched/scheduler.h"
 #include "zokio/base/assert.h"
+#include "zokio/base/fence.h"
 #include "zokio/mem/thread_cache.h"
 
 namespace zokio::sched {
@@ -315,9 +316,7 @@ task::Header* Worker::steal_newest() noexcept {
   for (unsigned i = 0; i < scheduler_.slots_in_use(); ++i) {
     Worker* victim = scheduler_.slot(i);
     if (victim == nullptr || victim == this) continue;
-    // A worker between two tasks takes it sooner than it would arrive here.
-    if (!victim->attention_.load(std::memory_order_relaxed)) continue;
-    if (victim->lifo_.load(std::memory_order_relaxed) == nullptr) continue;
+    if (!victim->newest_is_surplus()) continue;
     if (task::Header* task = victim->lifo_.exchange(nullptr, std::memory_order_acq_rel)) {
       stats_.steal_hits.add();
       stats_.stolen_tasks.add();
@@ -418,8 +417,8 @@ void Worker::awake() noexcept {
   just_woken_ = true;
   mem::unpark_thread_cache(cache_);
   WorkerState parked = WorkerState::Parked;
-  // Ordering: seq_cst, before the look at the watchdog's word, which looks at states afterwards.
-  state_.compare_exchange_strong(parked, WorkerState::Running, std::memory_order_seq_cst);
+  state_.compare_exchange_strong(parked, WorkerState::Running, std::memory_order_acq_rel);
+  full_fence();  // the state before the watchdog's word; it fences between the word and the states
   polls_left_ = 0;
   interval_ = 0;  // the sleep is no part of the average
   scheduler_.watchdog().workers_are_awake();

@@ -81,9 +81,7 @@ class Worker : Pinned {
   }
   // Ready tasks that others may take at once; the newest one, too, of a worker that does not run.
   bool has_surplus() const noexcept {
-    if (!queue_.empty() || !overflow_.empty()) return true;
-    return lifo_.load(std::memory_order_acquire) != nullptr &&
-           (attention_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
+    return !queue_.empty() || !overflow_.empty() || newest_is_surplus();
   }
   uint64_t polls() const noexcept { return stats_.polls.read(); }
   time::Timers& timers() noexcept { return timers_; }
@@ -99,6 +97,13 @@ class Worker : Pinned {
 
  private:
   void run_thread() noexcept;
+  // A worker between two tasks takes its newest sooner than it would arrive elsewhere; one that is
+  // inside a long task, sleeps or retires does not. The same for who looks for work and who steals,
+  // or the one would see for ever what the other does not take.
+  bool newest_is_surplus() const noexcept {
+    return lifo_.load(std::memory_order_acquire) != nullptr &&
+           (attention_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
+  }
   void hand_over() noexcept;
   // The duties; false when the worker is to retire. `task`: one whose turn came this way, or null.
   bool maintain(task::Header*& task) noexcept;
@@ -157,19 +162,19 @@ class Worker : Pinned {
   enum class Origin : uint8_t { Local, Io, Timer };
   Origin origin_ = Origin::Local;
   Rng rng_;
-  uint32_t polls_left_ = 0;      // until the next maintenance
-  uint32_t interval_ = 1;        // polls between the last two
-  uint32_t lifo_left_ = 0;       // see kLifoBudget
-  uint32_t probe_left_ = 1;      // see kProbeEvery
-  bool own_first_ = false;       // whose turn it is: the overflow's, or the injector's
+  uint32_t polls_left_ = 0;  // until the next maintenance
+  uint32_t interval_ = 1;    // polls between the last two
+  uint32_t lifo_left_ = 0;   // see kLifoBudget
+  uint32_t probe_left_ = 1;  // see kProbeEvery
+  bool own_first_ = false;   // whose turn it is: the overflow's, or the injector's
   bool searching_ = false;
   bool just_woken_ = false;
   bool retire_announced_ = false;
-  bool timed_ = false;           // the next poll follows a maintenance, so its start is known
-  int64_t now_ns_ = 0;           // of the last maintenance
+  bool timed_ = false;  // the next poll follows a maintenance, so its start is known
+  int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
   uint64_t average_poll_ns_ = 500;
-  int64_t spin_ns_ = 20'000;      // see spin()
+  int64_t spin_ns_ = 20'000;  // see spin()
   int64_t spin_again_ns_ = 0;
   uint32_t last_victim_ = 0;
   mem::ThreadCache* cache_ = nullptr;

@@ -29,12 +29,18 @@ inline std::coroutine_handle<> switch_to(Header* next) noexcept {
 // this worker; it is the caller's to run then.
 inline bool take_newest(Header* task) noexcept {
   Context& c = context();
-  if (c.lifo == nullptr || c.switches == 0 || c.lifo->load(std::memory_order_relaxed) != task ||
-      (task->status & Header::kProbed) != 0)
+  if (c.lifo == nullptr || c.switches == 0 || c.lifo->load(std::memory_order_relaxed) != task)
     return false;
-  if (!c.lifo->compare_exchange_strong(task, nullptr, std::memory_order_acquire,
+  Header* newest = task;
+  if (!c.lifo->compare_exchange_strong(newest, nullptr, std::memory_order_acquire,
                                        std::memory_order_relaxed))
     return false;
+  // Looked at only now: until then a thief may have it, and run it. Its arrival is measured in the
+  // loop, so it goes back; nobody else puts one there.
+  if ((task->status & Header::kProbed) != 0) [[unlikely]] {
+    c.lifo->store(task, std::memory_order_release);
+    return false;
+  }
   mark_running(task);
   return true;
 }

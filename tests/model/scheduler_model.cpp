@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whole workers: the loop of sched::Worker with its queues, its sleep and its end, on two threads,
+// while a third hands in tasks from outside and then stops the scheduler. Every task runs, whoever
+// falls asleep when, and what a retiring worker holds goes on elsewhere. A lost wake-up is a
+// deadlock here; there is no watchdog that could hide one.
+//
+// One execution is some 300 steps, so the search does not get far; the random ones do.
+
+#include <gtest/gtest.h>
+
+#include "model/explorer.h"
+#include "sched/scheduler.h"
+#include "zokio/mem/thread_cache.h"
+#include "zokio/spawn.h"
+
+// Workers without a memory cache: it has a model of its own.
+namespace zokio::mem {
+ThreadCache* acquire_thread_cache() noexcept {
+  return nullptr;
+}
+void release_thread_cache(ThreadCache*) noexcept {}
+void set_current_cache(ThreadCache*) noexcept {}
+void park_thread_cache(ThreadCache*) noexcept {}
+void unpark_thread_cache(ThreadCache*) noexcept {}
+}  // namespace zokio::mem
+
+namespace zokio::sched {
+namespace {
+
+using model::Execution;
+using model::explore;
+
+constexpr model::Options kLong{
+    .preemptions = 1, .stale = 1, .spurious = 0, .most = 6'000, .random = 3'000};
+
+// What Worker::run_thread does, without its figures and its spinning.
+void work(Worker& worker) {
+  worker.enter();
+  while (true) {
+    const Worker::Step step = worker.step();
+    if (step == Worker::Step::Ran) continue;
+    if (step == Worker::Step::Retire) break;
+    worker.fall_asleep();
+    worker.parker().park(worker.sleep_until());
+    worker.awake();
+  }
+  worker.end();
+}
+
+Task<void> count(unsigned* times) {
+  ++*times;
+  co_return;
+}
+
+Task<void> yields(unsigned* times) {
+  co_await yield_now();
+  ++*times;
+}
+
+Task<void> spawns(unsigned* times) {
+  auto one = zokio::spawn(count, &times[1]);
+  auto two = zokio::spawn(yields, &times[2]);
+  ++times[0];
+  co_await one;
+  co_await two;
+}
+
+void hire(Scheduler& scheduler, unsigned workers) {
+  MODEL_CHECK(scheduler.grow(workers).has_value(), "no faults, no failure");
+}
+
+TEST(SchedulerModel, TasksFromOutside) {
+  EXPECT_HOLDS(explore("scheduler: two workers, two tasks from outside", kLong, [](Execution& run) {
+    Scheduler scheduler({}, nullptr);
+    unsigned times[2] = {};
+    hire(scheduler, 2);
+    run.thread("worker 0", [&] { work(*scheduler.slot(0)); });
+    run.thread("worker 1", [&] { work(*scheduler.slot(1)); });
+    run.thread("outside", [&] {
+      auto one = internal::spawn_on(scheduler, "", count, &times[0]);
+      auto two = internal::spawn_on(scheduler, "", yields, &times[1]);
+      static_cast<void>(one.wait());
+      static_cast<void>(two.wait());
+      scheduler.stop();
+    });
+    run.go();
+    MODEL_CHECK(times[0] == 1 && times[1] == 1, "each task runs once");
+  }));
+}
+
+TEST(SchedulerModel, ATaskSpawns) {
+  EXPECT_HOLDS(explore("scheduler: two workers, a task that spawns", kLong, [](Execution& run) {
+    Scheduler scheduler({}, nullptr);
+    unsigned times[3] = {};
+    hire(scheduler, 2);
+    run.thread("worker 0", [&] { work(*scheduler.slot(0)); });
+    run.thread("worker 1", [&] { work(*scheduler.slot(1)); });
+    run.thread("outside", [&] {
+      static_cast<void>(internal::spawn_on(scheduler, "", spawns, &times[0]).wait());
+      scheduler.stop();
+    });
+    run.go();
+    MODEL_CHECK(times[0] == 1 && times[1] == 1 && times[2] == 1, "each task runs once");
+  }));
+}
+
+TEST(SchedulerModel, AWorkerRetires) {
+  EXPECT_HOLDS(explore("scheduler: a worker retires under work", kLong, [](Execution& run) {
+    Scheduler scheduler({}, nullptr);
+    unsigned times[3] = {};
+    hire(scheduler, 2);
+    run.thread("worker 0", [&] { work(*scheduler.slot(0)); });
+    run.thread("worker 1", [&] { work(*scheduler.slot(1)); });
+    run.thread("outside", [&] {
+      auto handle = internal::spawn_on(scheduler, "", spawns, &times[0]);
+      MODEL_CHECK(!scheduler.shrink(1, Instant::never()).stalled, "nothing holds it");
+      static_cast<void>(handle.wait());
+      scheduler.stop();
+    });
+    run.go();
+    MODEL_CHECK(times[0] == 1 && times[1] == 1 && times[2] == 1, "each task runs once");
+  }));
+}
+
+}  // namespace
+}  // namespace zokio::sched
