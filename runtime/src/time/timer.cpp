@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/time/timer.h"
 
-#include "zokio/base/spin_lock.h"
 #include "time/timers.h"
 #include "zokio/base/assert.h"
+#include "zokio/base/spin_lock.h"
 #include "zokio/task/context.h"
 
 namespace zokio::time {

@@ -105,10 +105,11 @@ void Timers::send_back(TimerNode* node) noexcept {
 
 // --- Firing -------------------------------------------------------------------------------------
 
-unsigned Timers::work(Instant now) noexcept {
+unsigned Timers::work(Instant now, unsigned most) noexcept {
   if (closed_) reopen();
   read_inherited(kMovesPerCall);
   read_returned(kMovesPerCall);
+  most = std::min(most, kFiresPerCall);
   const uint64_t tick = tick_floor(now);
   unsigned fired = 0;
   unsigned taken = 0;
@@ -118,10 +119,10 @@ unsigned Timers::work(Instant now) noexcept {
     // In turns, so that neither waits for all of the other.
     moves -= wheel_.settle(std::min(kMoveBatch, moves));
     TimerNode* due[kFireBatch];
-    count = wheel_.take_due(tick, due, std::min(kFireBatch, kFiresPerCall - taken));
+    count = wheel_.take_due(tick, due, std::min(kFireBatch, most - taken));
     taken += count;
     fired += fire(due, count);
-  } while (wheel_.next_tick() <= tick && taken < kFiresPerCall && (count > 0 || moves > 0));
+  } while (wheel_.next_tick() <= tick && taken < most && (count > 0 || moves > 0));
   publish();
   return fired;
 }

@@ -10,9 +10,9 @@
 // idle worker, at most one tick and one wake-up late.
 // Thread: the owner, except where it says otherwise. The protocol is in docs/timers.md.
 
-#include "zokio/base/cache_line.h"
 #include "time/closable_stack.h"
 #include "time/wheel.h"
+#include "zokio/base/cache_line.h"
 
 namespace zokio::time {
 
@@ -28,15 +28,15 @@ class Timers : Pinned {
   // Requires: nothing armed; no other thread cancels any more.
   ~Timers();
 
-  // Fires what is due at `now`: wakes tasks and calls callbacks; and reads the mail. Bounded, the
-  // rest comes with the next call, for which next_deadline() asks at once. Call it on every pass:
-  // it also tells the wheel the time. Returns how many fired.
-  unsigned expire(Instant now) noexcept {
+  // Fires what is due at `now`, at most `most` timers: wakes tasks and calls callbacks; and reads
+  // the mail. Bounded, the rest comes with the next call, for which next_deadline() asks at once.
+  // Call it on every pass: it also tells the wheel the time. Returns how many fired.
+  unsigned expire(Instant now, unsigned most = kFiresPerCall) noexcept {
     if (now < next_deadline()) [[likely]] {
       wheel_.pass_to(tick_floor(now));
       return 0;
     }
-    return work(now);
+    return work(now, most);
   }
 
   // The instant from which on expire() has work; never() when there is none. Never too late; it may
@@ -95,7 +95,7 @@ class Timers : Pinned {
   // Sends a node that the caller has made Cancelled to its owner. Thread: any.
   static void send_back(TimerNode* node) noexcept;
 
-  unsigned work(Instant now) noexcept;
+  unsigned work(Instant now, unsigned most) noexcept;
   unsigned fire(TimerNode** due, unsigned count) noexcept;
   void stay_for_mail(TimerNode* node) noexcept;
   void read_returned(unsigned most) noexcept;

@@ -58,7 +58,10 @@ unsigned Wheel::take_due(uint64_t tick, TimerNode** out, unsigned most) noexcept
   while (true) {
     ChunkStack& due = stack(0, now_);
     while (!due.empty() && taken < most) out[taken++] = due.pop(source_);
-    if (!due.empty()) break;
+    if (!due.empty()) {
+      due.prefetch(most);  // the next that are taken
+      break;
+    }
     clear_bit(static_cast<unsigned>(now_ & (kSlots - 1)));
     if (now_ >= tick || taken == most) break;
     uint64_t reach = std::min(tick, barrier_ - 1);

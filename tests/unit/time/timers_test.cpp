@@ -153,6 +153,19 @@ TEST_F(TimersTest, ABurstIsSpreadOverCalls) {
   for (auto& one : all) EXPECT_EQ(one->calls(), 1);
 }
 
+// A worker that has room for so many ready tasks only asks for no more.
+TEST_F(TimersTest, FiresNoMoreThanAskedFor) {
+  WorkerStub on(timers_.get());
+  auto all = std::make_unique<Counted[]>(500);
+  for (int i = 0; i < 500; ++i) all[i].arm(start_ + 1ms);
+  const Instant now = start_ + 2ms;
+  for (unsigned most : {0u, 1u, 33u, 200u}) EXPECT_EQ(timers_->expire(now, most), most);
+  EXPECT_LE(timers_->next_deadline(), now);
+  EXPECT_EQ(timers_->pending(), 266u);
+  EXPECT_EQ(timers_->expire(now, 100'000), Timers::kFiresPerCall);
+  EXPECT_EQ(timers_->expire(now), 10u);
+}
+
 // While a slot with many timers is settled, what is due fires as fast as ever.
 TEST_F(TimersTest, SettlingDoesNotHoldUpWhatIsDue) {
   WorkerStub on(timers_.get());
