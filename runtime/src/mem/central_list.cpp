@@ -4,6 +4,7 @@
 #include "mem/central_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mem/pool.h"
 #include "zokio/base/assert.h"
@@ -25,8 +26,20 @@ void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) 
 
 Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
   Taken out;
+  if (depot_lots_ > 0) {
+    out.blocks = std::exchange(depot_[--depot_lots_], {});
+    // Who wants less gets the rest of it back into its span another time.
+    if (out.blocks.count > want) {
+      Batch fewer;
+      while (fewer.count < want) fewer.push(out.blocks.pop());
+      depot_[depot_lots_++] = out.blocks;
+      out.blocks = fewer;
+    }
+    pool.central_free_changed(-static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
+    return out;
+  }
+  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
   out.blocks = take_free(pool, cls, want);
   return out;
 }
@@ -80,25 +93,43 @@ void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
     const std::scoped_lock lock(mutex_);
-    while (batch.head != nullptr) {
-      FreeBlock* block = batch.pop();
-      Span& span = span_of(block);
-      check_block(span, pool, cls, block);
-      set_next(block, span.free);
-      span.free = block;
-      --span.live;
-      if (span.free_blocks++ == 0) link(span);
-      pool.central_free_changed(static_cast<int64_t>(class_bytes(cls)));
-      if (span.live == 0 && !pool.wants_to_keep()) doom(pool, cls, span, doomed);
+    if (batch.count >= kLeastLot && depot_lots_ < kDepot && pool.wants_to_keep()) {
+      pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
+      depot_[depot_lots_++] = batch;
+      return;
     }
+    put_back(pool, cls, batch, doomed);
   }
   pool.release_spans(doomed, cls);
+}
+
+void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept {
+  while (batch.head != nullptr) {
+    FreeBlock* block = batch.pop();
+    Span& span = span_of(block);
+    check_block(span, pool, cls, block);
+    set_next(block, span.free);
+    span.free = block;
+    --span.live;
+    if (span.free_blocks++ == 0) link(span);
+    pool.central_free_changed(static_cast<int64_t>(class_bytes(cls)));
+    if (span.live == 0 && !pool.wants_to_keep()) doom(pool, cls, span, doomed);
+  }
+}
+
+void CentralList::empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
+  while (depot_lots_ > 0) {
+    const Batch lot = std::exchange(depot_[--depot_lots_], {});
+    pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
+    put_back(pool, cls, lot, doomed);
+  }
 }
 
 uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
   Span* doomed = nullptr;
   {
     const std::scoped_lock lock(mutex_);
+    empty_depot(pool, cls, doomed);
     for (Span* span = spans_; span != nullptr;) {
       Span* next = span->next;
       if (span->live == 0) doom(pool, cls, *span, doomed);

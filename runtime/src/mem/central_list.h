@@ -6,9 +6,12 @@
 // Equations that hold outside the lock, for every span of this list:
 //   carved = free_blocks + live,  linked in `spans_` iff free_blocks > 0,  budget += carved *
 //   bytes.
+// Beside the spans there is a depot of whole lots, as thread caches give them back: the next cache
+// that wants a lot gets one without a look at its blocks, which count as live in their spans.
 // Thread: any; one lock, held for a batch of blocks and never over a system call except the mapping
 // of a new chunk (4 MiB, rare).
 
+#include <array>
 #include <mutex>
 
 #include "mem/span.h"
@@ -46,7 +49,17 @@ class CentralList : Pinned {
   // Takes an empty span out and chains it to `doomed`.
   void doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept;
 
+  // Puts the lots of the depot back into their spans. Requires: mutex_.
+  void empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
+  void put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept;
+
+  // Lots smaller than this are not worth a place.
+  static constexpr unsigned kLeastLot = 16;
+  static constexpr unsigned kDepot = 64;
+
   std::mutex mutex_;
+  std::array<Batch, kDepot> depot_{};
+  unsigned depot_lots_ = 0;
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
 };
