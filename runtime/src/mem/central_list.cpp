@@ -22,18 +22,26 @@ void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) 
   ZOKIO_CHECK(ours, "memory given back with the wrong size, to the wrong pool, or twice");
 }
 
+// The first block of a lot in the depot. Two words, the size of the smallest block: the count shares
+// one with a pointer, which has 48 bits.
+struct LotHead {
+  FreeBlock* next;
+  uint64_t word;
+};
+static_assert(sizeof(LotHead) <= kAlignment);
+
 }  // namespace
 
 Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
   const std::scoped_lock lock(mutex_);
   Taken out;
-  if (depot_lots_ > 0) {
-    out.blocks = std::exchange(depot_[--depot_lots_], {});
+  if (depot_ != nullptr) {
+    out.blocks = pop_lot();
     // Who wants less gets the rest of it back into its span another time.
     if (out.blocks.count > want) {
       Batch fewer;
       while (fewer.count < want) fewer.push(out.blocks.pop());
-      depot_[depot_lots_++] = out.blocks;
+      push_lot(out.blocks);
       out.blocks = fewer;
     }
     pool.central_free_changed(-static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
@@ -93,14 +101,31 @@ void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
     const std::scoped_lock lock(mutex_);
-    if (batch.count >= kLeastLot && depot_lots_ < kDepot && pool.wants_to_keep()) {
+    if (batch.count >= kLeastLot && pool.wants_to_keep()) {
       pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
-      depot_[depot_lots_++] = batch;
+      push_lot(batch);
       return;
     }
     put_back(pool, cls, batch, doomed);
   }
   pool.release_spans(doomed, cls);
+}
+
+void CentralList::push_lot(Batch lot) noexcept {
+  auto* head = reinterpret_cast<LotHead*>(lot.head);
+  unpoison(head, sizeof *head);
+  head->word = reinterpret_cast<uintptr_t>(depot_) | uint64_t{lot.count} << 48;
+  poison(head, sizeof *head);
+  depot_ = lot.head;
+}
+
+Batch CentralList::pop_lot() noexcept {
+  auto* head = reinterpret_cast<LotHead*>(depot_);
+  unpoison(head, sizeof *head);
+  const Batch lot{depot_, static_cast<unsigned>(head->word >> 48)};
+  depot_ = reinterpret_cast<FreeBlock*>(head->word & ((uint64_t{1} << 48) - 1));
+  poison(head, sizeof *head);
+  return lot;
 }
 
 void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept {
@@ -118,8 +143,8 @@ void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed)
 }
 
 void CentralList::empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
-  while (depot_lots_ > 0) {
-    const Batch lot = std::exchange(depot_[--depot_lots_], {});
+  while (depot_ != nullptr) {
+    const Batch lot = pop_lot();
     pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
     put_back(pool, cls, lot, doomed);
   }

@@ -11,7 +11,6 @@
 // Thread: any; one lock, held for a batch of blocks and never over a system call except the mapping
 // of a new chunk (4 MiB, rare).
 
-#include <array>
 #include <mutex>
 
 #include "mem/span.h"
@@ -53,13 +52,15 @@ class CentralList : Pinned {
   void empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
   void put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept;
 
-  // Lots smaller than this are not worth a place.
+  void push_lot(Batch lot) noexcept;  // Requires: mutex_
+  Batch pop_lot() noexcept;           // Requires: mutex_, depot_
+
+  // Smaller lots are not worth a place.
   static constexpr unsigned kLeastLot = 16;
-  static constexpr unsigned kDepot = 64;
 
   std::mutex mutex_;
-  std::array<Batch, kDepot> depot_{};
-  unsigned depot_lots_ = 0;
+  // Lots by their first blocks, linked in their second words, with their counts.
+  FreeBlock* depot_ = nullptr;
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
 };

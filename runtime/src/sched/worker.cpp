@@ -164,6 +164,7 @@ Worker::Step Worker::step() noexcept {
 
 bool Worker::maintain(task::Header*& task) noexcept {
   attention_.store(false, std::memory_order_relaxed);
+  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
   set_pace();
   heartbeat_ns_.store(now_ns_, std::memory_order_relaxed);
@@ -176,7 +177,13 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (now_ns_ - io_polled_ns_ >= kPollIoEvery.count()) poll_io();
   own_first_ = !own_first_;
   if (own_first_) task = overflow_.take_one();
-  if (task == nullptr) task = scheduler_.injector().take_one(slot_);
+  if (task == nullptr) {
+    // A whole bag when there is room: they stand behind what is in the own queue then.
+    if (queue_.size() <= kLocalQueueSlots / 2)
+      task = take_injected();
+    else
+      task = scheduler_.injector().take_one(slot_);
+  }
   timed_ = true;
   // A backlog that lasted an interval is worth a wake-up whatever the average says.
   if (queue_.size() + overflow_.size() > 1 && wake_is_worth(UINT64_MAX)) scheduler_.wake_one();
@@ -255,7 +262,7 @@ task::Header* Worker::take_overflow() noexcept {
   return bag != nullptr ? unpack(bag) : nullptr;
 }
 
-// Requires: the own queue is empty.
+// Requires: room for a bag in the own queue.
 task::Header* Worker::take_injected() noexcept {
   Bag* bag = scheduler_.injector().take_bag(slot_);
   return bag != nullptr ? unpack(bag) : nullptr;
@@ -316,7 +323,7 @@ task::Header* Worker::steal_newest() noexcept {
     Worker* victim = scheduler_.slot(i);
     if (victim == nullptr || victim == this) continue;
     // A worker between two tasks takes it sooner than it would arrive here.
-    if (!victim->attention_.load(std::memory_order_relaxed)) continue;
+    if (!victim->stuck_.load(std::memory_order_relaxed)) continue;
     if (victim->lifo_.load(std::memory_order_relaxed) == nullptr) continue;
     if (task::Header* task = victim->lifo_.exchange(nullptr, std::memory_order_acq_rel)) {
       stats_.steal_hits.add();
