@@ -210,9 +210,8 @@ unsigned Engine::decide(Kind kind, unsigned n, int suggested) {
 void Engine::step() {
   ++steps_;
   memory_.tick(current_);
-  if (current_ == 0) return;
   if (steps_ > options_.steps) fail("no end after " + std::to_string(steps_ - 1) + " steps");
-  reschedule();
+  if (current_ != 0) reschedule();
 }
 
 // Lets another thread go on, or this one.
@@ -252,29 +251,31 @@ unsigned Engine::pick(const Able& able, bool current_is_first) {
   return decide(Kind::Thread, able.count, suggested);
 }
 
-// Nobody is ready: those who spin look again, then deadlines pass, then it is a deadlock.
+// Nobody is ready: those who spin look again in turn, then deadlines pass, then it is a deadlock.
 void Engine::wait_is_over() {
-  Able able;
+  unsigned next = 0;
   for (unsigned i = 1; i < kThreads; ++i)
-    if (threads_[i].state == State::Spinning) able.add(i);
-  if (able.count != 0) {
+    if (threads_[i].state == State::Spinning &&
+        (next == 0 || threads_[i].paused_at < threads_[next].paused_at))
+      next = i;
+  if (next != 0) {
     if (++idle_turns_ > kIdleTurns) fail("livelock: all who are left wait for a change in a loop");
-  } else {
-    for (unsigned i = 1; i < kThreads; ++i)
-      if (threads_[i].state == State::Asleep && threads_[i].has_deadline) able.add(i);
+    for (const Thread::Look& look : threads_[next].looked_at) memory_.refresh(next, look.location);
+    threads_[next].state = State::Ready;
+    return switch_to(next);
   }
-  if (able.count == 0) {
-    std::string who;
-    for (unsigned i = 1; i < kThreads; ++i)
-      if (threads_[i].state == State::Asleep) who += std::string(" ") + threads_[i].name;
-    if (who.empty()) return switch_to(0);  // all have ended
-    fail("deadlock: asleep for ever:" + who);
+  Able able;
+  std::string asleep;
+  for (unsigned i = 1; i < kThreads; ++i) {
+    if (threads_[i].state != State::Asleep) continue;
+    asleep += std::string(" ") + threads_[i].name;
+    if (threads_[i].has_deadline) able.add(i);
   }
-  const unsigned next = able.at[decide(Kind::Thread, able.count)];
-  Thread& thread = threads_[next];
-  thread.timed_out = thread.state == State::Asleep;
-  for (const unsigned location : thread.looked_at) memory_.refresh(next, location);
-  thread.state = State::Ready;
+  if (asleep.empty()) return switch_to(0);  // all have ended
+  if (able.count == 0) fail("deadlock: asleep for ever:" + asleep);
+  next = able.at[decide(Kind::Thread, able.count)];
+  threads_[next].timed_out = true;
+  threads_[next].state = State::Ready;
   switch_to(next);
 }
 
@@ -285,33 +286,44 @@ void Engine::switch_to(unsigned next) {
   swapcontext(&from.context, &threads_[next].context);
 }
 
-void Engine::looked(unsigned location) {
-  std::vector<unsigned>& seen = threads_[current_].looked_at;
-  if (std::find(seen.begin(), seen.end(), location) == seen.end()) seen.push_back(location);
+void Engine::looked(unsigned location, uint64_t value) {
+  for (Thread::Look& look : threads_[current_].looked_at)
+    if (look.location == location) return void(look.value = value);
+  threads_[current_].looked_at.push_back({location, value});
 }
 
-// The value of a location changed: who spins on it goes on.
-void Engine::changed(unsigned location) {
+// Whether something that the thread looked at is different now; then it sees all of it.
+bool Engine::look_again(unsigned thread) {
+  bool different = false;
+  for (const Thread::Look& look : threads_[thread].looked_at)
+    different |= memory_.value(look.location, memory_.newest(look.location)) != look.value;
+  if (different)
+    for (const Thread::Look& look : threads_[thread].looked_at)
+      memory_.refresh(thread, look.location);
+  return different;
+}
+
+// A location has another value: who spins over it goes on.
+void Engine::changed() {
   idle_turns_ = 0;
-  for (unsigned i = 1; i < kThreads; ++i) {
-    Thread& thread = threads_[i];
-    if (i == current_ || thread.state != State::Spinning) continue;
-    const auto& seen = thread.looked_at;
-    if (std::find(seen.begin(), seen.end(), location) == seen.end()) continue;
-    for (const unsigned other : seen) memory_.refresh(i, other);
-    thread.state = State::Ready;
-  }
+  for (unsigned i = 1; i < kThreads; ++i)
+    if (i != current_ && threads_[i].state == State::Spinning && look_again(i))
+      threads_[i].state = State::Ready;
 }
 
 void Engine::spin_pause(Place place) {
   Inside inside;
   step();
   note("pause", -1, std::memory_order_relaxed, 0, 0, 0, place);
-  if (current_ == 0) fail("the main thread waits in a loop, and nobody else runs");
-  threads_[current_].state = State::Spinning;
-  reschedule();
-  threads_[current_].state = State::Ready;
-  threads_[current_].looked_at.clear();
+  if (current_ == 0) return;  // nobody else runs: its loop ends by itself, or by the bound of steps
+  Thread& self = threads_[current_];
+  if (!look_again(current_)) {
+    self.state = State::Spinning;
+    self.paused_at = steps_;
+    reschedule();
+    self.state = State::Ready;
+  }
+  self.looked_at.clear();
 }
 
 bool Engine::sleep_on(const void* at, bool has_deadline, Place place) {

@@ -65,7 +65,12 @@ class Engine {
     bool has_deadline = false;
     bool timed_out = false;
     unsigned priority = 0;
-    std::vector<unsigned> looked_at;  // locations since the last pause
+    struct Look {
+      unsigned location;
+      uint64_t value;
+    };
+    std::vector<Look> looked_at;  // since the last pause
+    unsigned paused_at = 0;       // the step
     ucontext_t context;
   };
   struct Event {
@@ -110,8 +115,9 @@ class Engine {
   void switch_to(unsigned next);
   unsigned decide(Kind kind, unsigned n, int suggested = -1);
   unsigned read_index(unsigned location, bool seq_cst);
-  void looked(unsigned location);
-  void changed(unsigned location);
+  void looked(unsigned location, uint64_t value);
+  bool look_again(unsigned thread);
+  void changed();
   void atomic_touch(const void* at, unsigned size, const Place& place);
   void note(const char* what, int location, std::memory_order order, uint64_t before,
             uint64_t after, unsigned age, const Place& place);

@@ -8,10 +8,10 @@
 #include <memory>
 #include <mutex>
 
-#include "zokio/base/fence.h"
-#include "zokio/base/spin_lock.h"
 #include "model/explorer.h"
 #include "os/futex.h"
+#include "zokio/base/fence.h"
+#include "zokio/base/spin_lock.h"
 
 namespace zokio::model {
 namespace {

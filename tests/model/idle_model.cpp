@@ -9,8 +9,8 @@
 
 #include "io/reactor.h"
 #include "model/explorer.h"
-#include "sched/idle.h"
 #include "sched/bag_queue.h"
+#include "sched/idle.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
 #include "zokio/base/assert.h"

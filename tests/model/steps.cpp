@@ -124,8 +124,8 @@ uint64_t Engine::load(const void* at, unsigned size, std::memory_order order, Pl
   const unsigned index =
       step ? read_index(location, order == std::memory_order_seq_cst) : memory_.newest(location);
   memory_.read(current_, location, index, order);
-  looked(location);
   const uint64_t value = memory_.value(location, index);
+  looked(location, value);
   if (step)
     note("load", static_cast<int>(location), order, value, value, memory_.newest(location) - index,
          place);
@@ -141,7 +141,8 @@ void Engine::store(void* at, unsigned size, uint64_t value, std::memory_order or
   const uint64_t before = memory_.value(location, memory_.newest(location));
   memory_.write(current_, location, value, order, false);
   put(at, size, value);
-  if (value != before) changed(location);
+  looked(location, value);
+  if (value != before) changed();
   if (step) note("store", static_cast<int>(location), order, before, value, 0, place);
 }
 
@@ -157,8 +158,8 @@ uint64_t Engine::modify(void* at, unsigned size, Rmw what, uint64_t operand,
   memory_.read(current_, location, newest, order);
   memory_.write(current_, location, after, order, true);
   put(at, size, after);
-  looked(location);
-  if (after != before) changed(location);
+  looked(location, after);
+  if (after != before) changed();
   if (step) note(name_of(what), static_cast<int>(location), order, before, after, 0, place);
   return before;
 }
@@ -188,7 +189,7 @@ bool Engine::compare_exchange(void* at, unsigned size, uint64_t& expected, uint6
       done = false;
     }
   }
-  looked(location);
+  looked(location, done ? desired : seen);
   const int where = static_cast<int>(location);
   if (!done) {
     memory_.read(current_, location, index, failure);
@@ -200,7 +201,7 @@ bool Engine::compare_exchange(void* at, unsigned size, uint64_t& expected, uint6
   memory_.read(current_, location, newest, success);
   memory_.write(current_, location, desired, success, true);
   put(at, size, desired);
-  if (desired != seen) changed(location);
+  if (desired != seen) changed();
   note("cas", where, success, seen, desired, 0, place);
   return true;
 }

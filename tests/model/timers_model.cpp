@@ -30,11 +30,13 @@ constexpr Instant kLater{10'000'000'000};
 // Counts the wake-ups of one task.
 class Wakes final : public task::Executor {
  public:
-  Wakes() { task.executor = this; }
+  Wakes() { task.group = task::acquire_group(this); }
+  ~Wakes() { task::release_group(task.group); }
   void schedule(task::Header*) noexcept override { ++count; }
   bool offload(task::OffloadJob*) noexcept override { return false; }
-  void adopt(task::Header*) noexcept override {}
+  void adopt(task::Header*, const char*) noexcept override {}
   void finished(task::Header*, task::Ending) noexcept override {}
+  uint64_t id_of(const task::Header*) const noexcept override { return 0; }
 
   task::Header task;
   unsigned count = 0;
@@ -60,17 +62,20 @@ TEST(TimersModel, CancelAgainstFire) {
   EXPECT_HOLDS(explore("timers: cancel and fire", kFew, [](Execution& run) {
     Timers timers;
     Wakes wakes;
-    Timer timer;
+    auto timer = std::make_unique<Timer>();
     bool cancelled = false;
     host(&timers);
-    timer.arm(kSoon, &wakes.task);
+    timer->arm(kSoon, &wakes.task);
     host(nullptr);
     run.thread("worker", [&] {
       host(&timers);
       timers.expire(kLater);
       timers.expire(kLater);
     });
-    run.thread("canceller", [&] { cancelled = timer.cancel(); });
+    run.thread("canceller", [&] {
+      cancelled = timer->cancel();
+      timer.reset();  // which frees the node of one that fired
+    });
     run.go();
     MODEL_CHECK(wakes.count + (cancelled ? 1 : 0) == 1, "one end for each wait");
     settle({&timers});

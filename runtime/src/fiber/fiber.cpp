@@ -31,8 +31,11 @@ constinit thread_local ThreadState state_of_thread;
   return *address;
 }
 
-Fiber* Fiber::current() noexcept {
-  return thread_state().current;
+// The same, with one call less, because every fiber_await asks.
+[[gnu::noinline]] Fiber* Fiber::current() noexcept {
+  const ThreadState* address = &state_of_thread;
+  asm volatile("" : "+r"(address) : : "memory");
+  return address->current;
 }
 
 // The bottom of every fiber.

@@ -15,10 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "zokio/base/spin_lock.h"
 #include "mem/budget.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
+#include "zokio/base/spin_lock.h"
 #include "zokio/fiber/machine.h"
 #include "zokio/fiber/stacks.h"
 

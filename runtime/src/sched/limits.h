@@ -11,7 +11,11 @@
 namespace zokio::sched {
 
 // Workers at most. A slot costs a pointer until it is used, then about 10 KiB for good.
+#ifdef ZOKIO_MODEL
+inline constexpr unsigned kWorkerSlots = 4;
+#else
 inline constexpr unsigned kWorkerSlots = 256;
+#endif
 
 // Tasks a worker keeps for itself; more spill to its overflow queue.
 // A model test explores every interleaving, so there it is as small as the algorithm allows.

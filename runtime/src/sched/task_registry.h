@@ -70,7 +70,11 @@ class TaskRegistry : Pinned {
   void release_if_empty(uint32_t worker) noexcept;
 
  private:
+#ifdef ZOKIO_MODEL
+  static constexpr uint32_t kChunkEntries = 2;
+#else
   static constexpr uint32_t kChunkEntries = 1024;
+#endif
   static constexpr uint32_t kChunks = 1u << 16;  // 67 million tasks
   static constexpr unsigned kOutside = 8;        // shards for other threads
   static constexpr uint32_t kNone = UINT32_MAX >> 2;

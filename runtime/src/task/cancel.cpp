@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/task/cancel.h"
 
+#include <optional>
+
 #include "zokio/base/assert.h"
+#include "zokio/base/fence.h"
 #include "zokio/base/spin_lock.h"
 #include "zokio/task/wait.h"
 
@@ -53,7 +56,9 @@ void interrupt(Header* task) noexcept {
 // Cancels what lies inside `outermost` (null: all of the task): the structured children, and the
 // wait in progress. Requires: the task's lock, and the flag is set.
 void deliver(Header* task, const CancelScope* outermost) noexcept {
-  const CancelScope* from = task->scope.load(std::memory_order_relaxed);
+  full_fence();  // the flag before the looks at scope and wait; the other side is in begin_wait()
+  // Ordering: acquire pairs with the release in the constructor of the scope.
+  const CancelScope* from = task->scope.load(std::memory_order_acquire);
   bool shielded = false;
   for (const CancelScope* s = from; s != outermost; s = s->outer_) {
     if (s->kind_ != CancelScope::Kind::Shield) continue;
@@ -78,7 +83,6 @@ bool cancelled_in(const CancelScope* scope) noexcept {
 void cancel(Header* task) noexcept {
   if ((task->flags.load(std::memory_order_acquire) & Header::kCancelled) != 0) return;
   TaskLock lock(task);
-  // Ordering: the read-modify-write is the full fence between the flag and the look at wait.
   if ((task->flags.fetch_or(Header::kCancelled, std::memory_order_seq_cst) & Header::kCancelled) ==
       0)
     deliver(task, nullptr);
@@ -86,6 +90,9 @@ void cancel(Header* task) noexcept {
 
 CancelScope::CancelScope(Kind kind) noexcept
     : task_(current_task()), outer_(task_->scope.load(std::memory_order_relaxed)), kind_(kind) {
+  // A canceller that has looked for shields already ends the wait of before, and not one inside.
+  std::optional<TaskLock> lock;
+  if (kind == Kind::Shield) lock.emplace(task_);
   // Ordering: release; a canceller that finds the scope finds it complete.
   task_->scope.store(this, std::memory_order_release);
 }

@@ -26,7 +26,12 @@ std::coroutine_handle<> finish(Promise* task, Ending ending) noexcept {
 
 void ThreadWaiter::wait() noexcept {
   // By measure: a futex wake-up across cores costs 20 to 40 us, so that long a spin is worth it.
-  for (int spins = 0; spins < 1000; ++spins) {
+#ifdef ZOKIO_MODEL
+  constexpr int kSpins = 1;
+#else
+  constexpr int kSpins = 1000;
+#endif
+  for (int spins = 0; spins < kSpins; ++spins) {
     if (word_.load(std::memory_order_acquire) == kEnded) return;
     cpu_relax();
   }

@@ -12,7 +12,10 @@ namespace {
 using State = TimerNode::State;
 
 // Nodes that are taken out of the wheel together: enough to overlap the misses on them.
-constexpr unsigned kBatch = 32;
+constexpr unsigned kFireBatch = 32;
+// Nodes that are settled for each of those batches. A call that fires what it may settles what it
+// may.
+constexpr unsigned kMoveBatch = kFireBatch * Timers::kMovesPerCall / Timers::kFiresPerCall;
 
 // After how many ticks (17 ms) a node whose mail is not here yet is looked at again.
 constexpr uint64_t kMailTicks = 64;
@@ -110,14 +113,15 @@ unsigned Timers::work(Instant now) noexcept {
   unsigned fired = 0;
   unsigned taken = 0;
   unsigned moves = kMovesPerCall;
+  unsigned count;
   do {
-    // Settling first, so that it goes on even when every call is filled with due timers.
-    moves -= wheel_.settle(moves);
-    TimerNode* due[kBatch];
-    const unsigned count = wheel_.take_due(tick, due, std::min(kBatch, kFiresPerCall - taken));
+    // In turns, so that neither waits for all of the other.
+    moves -= wheel_.settle(std::min(kMoveBatch, moves));
+    TimerNode* due[kFireBatch];
+    count = wheel_.take_due(tick, due, std::min(kFireBatch, kFiresPerCall - taken));
     taken += count;
     fired += fire(due, count);
-  } while (wheel_.next_tick() <= tick && taken < kFiresPerCall && moves > 0);
+  } while (wheel_.next_tick() <= tick && taken < kFiresPerCall && (count > 0 || moves > 0));
   publish();
   return fired;
 }
@@ -129,7 +133,7 @@ unsigned Timers::fire(TimerNode** due, unsigned count) noexcept {
     due[i]->entry = &due[i];
     due[i]->place = TimerNode::kDetached;
   }
-  task::Header* woken[kBatch];
+  task::Header* woken[kFireBatch];
   unsigned wakes = 0;
   unsigned calls = 0;
   unsigned gone = 0;

@@ -115,6 +115,44 @@ TEST_P(Migration, WorkersAreLeftClean) {
   EXPECT_EQ(*clean, 4);
 }
 
+TEST_P(Migration, OutlivesWorkersThatRetire) {
+  std::vector<JoinHandle<Result<int>>> all;
+  std::atomic<bool> stop{false};
+  std::atomic<int> turns{0};
+  for (int i = 0; i < 20; ++i)
+    all.push_back(runtime_->spawn(
+        [](std::atomic<bool>* enough, std::atomic<int>* count) -> Task<Result<int>> {
+          co_return co_await fiber([=] {
+            int done = 0;
+            for (; !enough->load(); ++done) {
+              count->fetch_add(1);
+              fiber_await(yield_now());
+              EXPECT_TRUE(fiber_await(sleep(std::chrono::microseconds(50))).has_value());
+              EXPECT_TRUE(in_fiber());
+            }
+            return done;
+          });
+        },
+        &stop, &turns));
+  for (int round = 0; round < 12; ++round) {
+    const int before = turns.load();
+    EXPECT_TRUE(runtime_->resize_workers_blocking(round % 2 == 0 ? 4 : 1).has_value());
+    EXPECT_TRUE(test::eventually([&] { return turns.load() >= before + 100; }));
+  }
+  stop.store(true);
+  auto sum = runtime_->block_on(
+      [](std::vector<JoinHandle<Result<int>>>* handles) -> Task<int> {
+        int total = 0;
+        for (auto& handle : *handles) {
+          auto one = co_await handle;
+          total += *one;
+        }
+        co_return total;
+      },
+      &all);
+  EXPECT_EQ(*sum, turns.load());
+}
+
 // Two partners and the fiber need exactly two workers.
 INSTANTIATE_TEST_SUITE_P(TwoWorkers, Migration,
                          testing::Values(test::RuntimeParam{2, Backend::Epoll},

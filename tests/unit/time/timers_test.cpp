@@ -153,6 +153,32 @@ TEST_F(TimersTest, ABurstIsSpreadOverCalls) {
   for (auto& one : all) EXPECT_EQ(one->calls(), 1);
 }
 
+// While a slot with many timers is settled, what is due fires as fast as ever.
+TEST_F(TimersTest, SettlingDoesNotHoldUpWhatIsDue) {
+  WorkerStub on(timers_.get());
+  constexpr unsigned kDue = 20 * Timers::kFiresPerCall;
+  const Instant far = start_ + 10s;
+  auto many = std::make_unique<Counted[]>(40'000);
+  for (int i = 0; i < 40'000; ++i) many[i].arm(far);
+  const Instant opens = timers_->park_deadline();
+  ASSERT_GT(opens, far + Duration(-140ms));
+  ASSERT_LT(opens, far + Duration(-60ms));
+  timers_->expire(opens + Duration(-1));  // the wheel learns how late it is
+  auto due = std::make_unique<Counted[]>(kDue);
+  for (unsigned i = 0; i < kDue; ++i) due[i].arm(opens);
+  unsigned calls = 0;
+  for (unsigned fired = 0; fired < kDue; ++calls) fired += timers_->expire(opens);
+  EXPECT_EQ(calls, 20u);
+  // And meanwhile the slot was settled at its full pace.
+  while (timers_->next_deadline() <= opens) {
+    timers_->expire(opens);
+    ++calls;
+  }
+  EXPECT_LE(calls, 40'000 / Timers::kMovesPerCall + 2);
+  expire_all(far + 1ms);
+  for (int i = 0; i < 40'000; ++i) ASSERT_EQ(many[i].calls(), 1);
+}
+
 // Callbacks that cancel, re-arm and end other timers, some of them due at the same tick.
 TEST_F(TimersTest, ACallbackMayUseOtherTimers) {
   WorkerStub on(timers_.get());

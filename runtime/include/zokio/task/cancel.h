@@ -9,7 +9,7 @@
 // structured children that were started in it. Nothing is destroyed: the code decides what to do.
 //
 // A leaf wait pays one fence and one compare-and-swap for being cancellable (wait.h); a scope costs
-// a lock when it ends, and nothing while it lasts. A deep stack of scopes is walked at each wait:
+// a lock when it ends (a shield when it begins, too), and nothing while it lasts. A deep stack of scopes is walked at each wait:
 // it is as deep as the blocks are nested.
 //
 // Locks: each task has one (Header::kLocked). Taken from parent to child, never upwards.

@@ -34,7 +34,7 @@ inline constexpr uintptr_t kLinkBits = 7;
 
 // A thread outside the runtime that waits for the end of one task: first a short spin, because
 // waking a sleeping thread costs more than most tasks, then a futex.
-class ThreadWaiter : Pinned {
+class alignas(kLinkBits + 1) ThreadWaiter : Pinned {
  public:
   void wait() noexcept;
   // The waiter may be gone when this returns.

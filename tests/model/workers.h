@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// An executor for models of what tasks do: ready tasks go through a Channel to whoever works.
+// Its queue is not what is tested, so it costs one step on each side.
+
+#include <atomic>
+
+#include "model/explorer.h"
+#include "zokio/spawn.h"
+
+namespace zokio::model {
+
+class Workers final : public task::Executor {
+ public:
+  // `keeps_newest`: a worker runs the task that it made ready last before all others, and nobody
+  // else gets it, as in Worker::push_local.
+  explicit Workers(bool keeps_newest = false)
+      : keeps_newest_(keeps_newest), group_(task::acquire_group(this)) {}
+  ~Workers() { task::release_group(group_); }
+
+  // Runs tasks until all have ended. Thread: those of the execution that are workers.
+  void work() {
+    Atomic<task::Header*> newest{nullptr};
+    task::Context& context = task::context();
+    context.executor = this;
+    context.worker = this_thread();
+    context.lifo = keeps_newest_ ? &newest : nullptr;
+    while (task::Header* task = next(context)) {
+      task::mark_running(task);
+      context.current = task;
+      context.budget = task::kPollBudget;
+      context.switches = task::kInlineSwitches;
+      task->resume_point.resume();
+      context.current = nullptr;
+    }
+    context = {};
+  }
+
+  template <class F, class... A>
+  auto spawn(F f, A... args) {
+    return internal::spawn_on(*this, "", std::move(f), std::move(args)...);
+  }
+
+  void schedule(task::Header* task) noexcept override {
+    task::mark_queued(task);
+    if (Atomic<task::Header*>* newest = task::context().lifo)
+      task = newest->exchange(task, std::memory_order_acq_rel);
+    if (task != nullptr) ready_.send(task);
+  }
+  bool offload(task::OffloadJob*) noexcept override { return false; }
+  void adopt(task::Header* task, const char*) noexcept override {
+    task->slot = 0;
+    task->group = group_;
+    alive_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void finished(task::Header*, task::Ending) noexcept override {
+    if (alive_.fetch_sub(1, std::memory_order_relaxed) == 1) ready_.close();
+  }
+  uint64_t id_of(const task::Header*) const noexcept override { return 0; }
+
+ private:
+  task::Header* next(task::Context& context) {
+    if (context.lifo != nullptr)
+      if (task::Header* task = context.lifo->exchange(nullptr, std::memory_order_acquire))
+        return task;
+    return static_cast<task::Header*>(ready_.receive());
+  }
+
+  const bool keeps_newest_;
+  const uint16_t group_;
+  Channel ready_;
+  std::atomic<unsigned> alive_{0};  // no step
+};
+
+}  // namespace zokio::model
