@@ -181,10 +181,10 @@ Context& context() noexcept {
 
 // Frames are the arena's, so that their use after the end is found.
 namespace zokio::mem {
-void* allocate_frame(std::size_t bytes) noexcept {
+void* allocate_frame_slow(std::size_t bytes) noexcept {
   return ::operator new(bytes);
 }
-void free_frame(void* frame, std::size_t bytes) noexcept {
+void free_frame_slow(void* frame, std::size_t bytes) noexcept {
   ::operator delete(frame, bytes);
 }
 }  // namespace zokio::mem

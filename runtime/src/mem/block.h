@@ -7,7 +7,7 @@
 
 #include "mem/poison.h"
 #include "mem/pool.h"
-#include "mem/size_class.h"
+#include "zokio/mem/size_class.h"
 #include "mem/thread_cache.h"
 
 namespace zokio::mem {

@@ -4,6 +4,7 @@
 #include "mem/central_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mem/pool.h"
 #include "zokio/base/assert.h"
@@ -21,12 +22,32 @@ void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) 
   ZOKIO_CHECK(ours, "memory given back with the wrong size, to the wrong pool, or twice");
 }
 
+// The first block of a lot in the depot. Two words, the size of the smallest block: the count shares
+// one with a pointer, which has 48 bits.
+struct LotHead {
+  FreeBlock* next;
+  uint64_t word;
+};
+static_assert(sizeof(LotHead) <= kAlignment);
+
 }  // namespace
 
 Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
   Taken out;
+  if (depot_ != nullptr) {
+    out.blocks = pop_lot();
+    // Who wants less gets the rest of it back into its span another time.
+    if (out.blocks.count > want) {
+      Batch fewer;
+      while (fewer.count < want) fewer.push(out.blocks.pop());
+      push_lot(out.blocks);
+      out.blocks = fewer;
+    }
+    pool.central_free_changed(-static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
+    return out;
+  }
+  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
   out.blocks = take_free(pool, cls, want);
   return out;
 }
@@ -80,25 +101,60 @@ void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
     const std::scoped_lock lock(mutex_);
-    while (batch.head != nullptr) {
-      FreeBlock* block = batch.pop();
-      Span& span = span_of(block);
-      check_block(span, pool, cls, block);
-      set_next(block, span.free);
-      span.free = block;
-      --span.live;
-      if (span.free_blocks++ == 0) link(span);
-      pool.central_free_changed(static_cast<int64_t>(class_bytes(cls)));
-      if (span.live == 0 && !pool.wants_to_keep()) doom(pool, cls, span, doomed);
+    if (batch.count >= kLeastLot && pool.wants_to_keep()) {
+      pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
+      push_lot(batch);
+      return;
     }
+    put_back(pool, cls, batch, doomed);
   }
   pool.release_spans(doomed, cls);
+}
+
+void CentralList::push_lot(Batch lot) noexcept {
+  auto* head = reinterpret_cast<LotHead*>(lot.head);
+  unpoison(head, sizeof *head);
+  head->word = reinterpret_cast<uintptr_t>(depot_) | uint64_t{lot.count} << 48;
+  poison(head, sizeof *head);
+  depot_ = lot.head;
+}
+
+Batch CentralList::pop_lot() noexcept {
+  auto* head = reinterpret_cast<LotHead*>(depot_);
+  unpoison(head, sizeof *head);
+  const Batch lot{depot_, static_cast<unsigned>(head->word >> 48)};
+  depot_ = reinterpret_cast<FreeBlock*>(head->word & ((uint64_t{1} << 48) - 1));
+  poison(head, sizeof *head);
+  return lot;
+}
+
+void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept {
+  while (batch.head != nullptr) {
+    FreeBlock* block = batch.pop();
+    Span& span = span_of(block);
+    check_block(span, pool, cls, block);
+    set_next(block, span.free);
+    span.free = block;
+    --span.live;
+    if (span.free_blocks++ == 0) link(span);
+    pool.central_free_changed(static_cast<int64_t>(class_bytes(cls)));
+    if (span.live == 0 && !pool.wants_to_keep()) doom(pool, cls, span, doomed);
+  }
+}
+
+void CentralList::empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
+  while (depot_ != nullptr) {
+    const Batch lot = pop_lot();
+    pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
+    put_back(pool, cls, lot, doomed);
+  }
 }
 
 uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
   Span* doomed = nullptr;
   {
     const std::scoped_lock lock(mutex_);
+    empty_depot(pool, cls, doomed);
     for (Span* span = spans_; span != nullptr;) {
       Span* next = span->next;
       if (span->live == 0) doom(pool, cls, *span, doomed);

@@ -6,6 +6,8 @@
 // Equations that hold outside the lock, for every span of this list:
 //   carved = free_blocks + live,  linked in `spans_` iff free_blocks > 0,  budget += carved *
 //   bytes.
+// Beside the spans there is a depot of whole lots, as thread caches give them back: the next cache
+// that wants a lot gets one without a look at its blocks, which count as live in their spans.
 // Thread: any; one lock, held for a batch of blocks and never over a system call except the mapping
 // of a new chunk (4 MiB, rare).
 
@@ -46,7 +48,19 @@ class CentralList : Pinned {
   // Takes an empty span out and chains it to `doomed`.
   void doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept;
 
+  // Puts the lots of the depot back into their spans. Requires: mutex_.
+  void empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
+  void put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept;
+
+  void push_lot(Batch lot) noexcept;  // Requires: mutex_
+  Batch pop_lot() noexcept;           // Requires: mutex_, depot_
+
+  // Smaller lots are not worth a place.
+  static constexpr unsigned kLeastLot = 16;
+
   std::mutex mutex_;
+  // Lots by their first blocks, linked in their second words, with their counts.
+  FreeBlock* depot_ = nullptr;
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
 };

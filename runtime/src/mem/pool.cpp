@@ -17,7 +17,6 @@ constinit PageHeap page_heap;
 constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers)};
 constinit Budget total;
 constinit std::mutex recheck_mutex;
-constinit Atomic<uint64_t> epoch{0};
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
 constinit Atomic<bool> any_shrinking{false};
 
@@ -36,13 +35,9 @@ Budget& total_budget() noexcept {
   return total;
 }
 
-// Ordering: seq_cst, for park_thread_cache: either it sees the new epoch, or the thread that began
-// it sees the parked cache.
-uint64_t cache_epoch() noexcept {
-  return epoch.load();
-}
+constinit Atomic<uint64_t> cache_epoch_word{0};
 void next_cache_epoch() noexcept {
-  epoch.fetch_add(1);
+  cache_epoch_word.fetch_add(1);
 }
 
 void recheck_limits() noexcept {

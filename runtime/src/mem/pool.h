@@ -102,9 +102,7 @@ Pool& pool(unsigned index) noexcept;
 // What all pools hold together, and their common cap.
 Budget& total_budget() noexcept;
 
-// Grows when caches should look at their pools again: a limit changed, a pool began or ended to
-// shrink, or memory is wanted back.
-uint64_t cache_epoch() noexcept;
+// Begins an epoch of the caches (magazine.h).
 void next_cache_epoch() noexcept;
 
 // Sets `shrinking` of every pool to what its budget says, and starts an epoch when one changed.

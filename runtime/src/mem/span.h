@@ -12,18 +12,14 @@
 #include <cstdint>
 
 #include "mem/poison.h"
-#include "mem/size_class.h"
+#include "zokio/mem/magazine.h"
+#include "zokio/mem/size_class.h"
 
 namespace zokio::mem {
 
 inline constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 inline constexpr unsigned kChunkSlots = kChunkBytes / kSlotBytes;
 static_assert(kChunkSlots == 64, "one word of bits");
-
-// What lies in a free block, wherever it is kept.
-struct FreeBlock {
-  FreeBlock* next;
-};
 
 // Free blocks are poisoned, their link included.
 inline FreeBlock* next_of(FreeBlock* block) noexcept {
@@ -38,23 +34,17 @@ inline void set_next(FreeBlock* block, FreeBlock* next) noexcept {
   poison(block, sizeof *block);
 }
 
-// Blocks linked by `next`.
-struct Batch {
-  FreeBlock* head = nullptr;
-  unsigned count = 0;
-
-  void push(FreeBlock* block) noexcept {
-    set_next(block, head);
-    head = block;
-    ++count;
-  }
-  FreeBlock* pop() noexcept {
-    FreeBlock* block = head;
-    head = next_of(block);
-    --count;
-    return block;
-  }
-};
+inline void Batch::push(FreeBlock* block) noexcept {
+  set_next(block, head);
+  head = block;
+  ++count;
+}
+inline FreeBlock* Batch::pop() noexcept {
+  FreeBlock* block = head;
+  head = next_of(block);
+  --count;
+  return block;
+}
 
 struct Span {
   Span* next = nullptr;  // of the central list's spans with free blocks

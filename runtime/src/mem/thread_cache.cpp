@@ -10,6 +10,7 @@
 
 #include "mem/mapping.h"
 #include "zokio/base/assert.h"
+#include "zokio/mem/frame.h"
 
 namespace zokio::mem {
 namespace {
@@ -43,14 +44,20 @@ unsigned capacity_of(uint64_t limit, unsigned cls) noexcept {
 }  // namespace
 
 constinit thread_local ThreadCache* this_thread_cache = nullptr;
+#ifdef ZOKIO_INLINE_FRAMES
+constinit thread_local FrameCache* thread_frame_cache = nullptr;
+#endif
 
 FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
-  if (seen_epoch_ != cache_epoch()) follow_epoch();
-  const auto index = static_cast<unsigned>(id);
-  Magazine& magazine = magazines_[index][cls];
+  if (seen_epoch != cache_epoch()) follow_epoch();
+  Magazine& magazine = of(id)[cls];
+  if (magazine.spare.count != 0) {
+    magazine.blocks = std::exchange(magazine.spare, {});
+    magazine.hits.add();
+    return magazine.blocks.pop();
+  }
   Pool& p = pool(id);
-  // Half a magazine, so that frees that follow do not spill at once.
-  Batch blocks = p.obtain(cls, 1 + magazine.capacity / 2, may_exceed, why);
+  Batch blocks = p.obtain(cls, 1 + magazine.capacity, may_exceed, why);
   if (blocks.count == 0) return nullptr;
   p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
   FreeBlock* block = blocks.pop();
@@ -59,43 +66,35 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
 }
 
 void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
-  Batch& kept = magazines_[static_cast<unsigned>(id)][cls].blocks;
-  Batch given;
-  // The older half goes: the blocks freed last are those in the processor's cache.
-  const unsigned keep = kept.count / 2;
-  if (keep != 0) {
-    FreeBlock* last = kept.head;
-    for (unsigned i = 1; i < keep; ++i) last = next_of(last);
-    given = {next_of(last), kept.count - keep};
-    set_next(last, nullptr);
-    kept.count = keep;
-    kept.push(block);
-  } else {
-    given = kept;
-    kept = {};
+  Magazine& magazine = of(id)[cls];
+  // The older lot goes: the blocks freed last are those in the processor's cache.
+  Batch given = std::exchange(magazine.spare, std::exchange(magazine.blocks, {}));
+  if (magazine.capacity > 0)
+    magazine.blocks.push(block);
+  else
     given.push(block);
-  }
-  pool(id).give(cls, given);
+  if (given.count != 0) pool(id).give(cls, given);
 }
 
 void ThreadCache::drain() noexcept {
   for (unsigned i = 0; i < kPools; ++i) {
+    std::array<Magazine, kClasses>& magazines = of(static_cast<PoolId>(i));
     for (unsigned cls = 0; cls < kClasses; ++cls) {
-      Batch& blocks = magazines_[i][cls].blocks;
-      if (blocks.count != 0) pool(i).give(cls, std::exchange(blocks, {}));
+      for (Batch* lot : {&magazines[cls].blocks, &magazines[cls].spare})
+        if (lot->count != 0) pool(i).give(cls, std::exchange(*lot, {}));
     }
   }
 }
 
 void ThreadCache::set_capacities() noexcept {
   // Read before the limits: a change after this read makes another epoch.
-  seen_epoch_ = cache_epoch();
+  seen_epoch = cache_epoch();
   for (unsigned i = 0; i < kPools; ++i) {
     Pool& p = pool(i);
     const bool nothing = p.shrinking();
     const uint64_t limit = effective_limit(p);
     for (unsigned cls = 0; cls < kClasses; ++cls) {
-      magazines_[i][cls].capacity = nothing ? 0 : capacity_of(limit, cls);
+      of(static_cast<PoolId>(i))[cls].capacity = nothing ? 0 : capacity_of(limit, cls);
     }
   }
 }
@@ -107,8 +106,8 @@ void ThreadCache::follow_epoch() noexcept {
 
 void ThreadCache::park() noexcept {
   for (;;) {
-    if (seen_epoch_ != cache_epoch()) follow_epoch();
-    const uint64_t seen = seen_epoch_;
+    if (seen_epoch != cache_epoch()) follow_epoch();
+    const uint64_t seen = seen_epoch;
     // Ordering: seq_cst with next_cache_epoch. Who begins an epoch afterwards finds the cache
     // parked and empties it; if one began before, we see it here and do it ourselves.
     state_.store(State::Parked);
@@ -198,7 +197,7 @@ ThreadCache* acquire_thread_cache() noexcept {
 
 void release_thread_cache(ThreadCache* cache) noexcept {
   if (cache == nullptr) return;
-  if (this_thread_cache == cache) this_thread_cache = nullptr;
+  if (this_thread_cache == cache) set_current_cache(nullptr);
   {
     // Under the lock, so that a reader finds a count in the cache or in the pool, never in both.
     const std::scoped_lock lock(registry.mutex);
@@ -221,17 +220,20 @@ ThreadCache* current_cache() noexcept {
 }
 void set_current_cache(ThreadCache* cache) noexcept {
   this_thread_cache = cache;
+#ifdef ZOKIO_INLINE_FRAMES
+  thread_frame_cache = cache;
+#endif
 }
 void park_thread_cache(ThreadCache* cache) noexcept {
   if (cache == nullptr) return;
   cache->parked_current = this_thread_cache == cache;
-  if (cache->parked_current) this_thread_cache = nullptr;
+  if (cache->parked_current) set_current_cache(nullptr);
   cache->park();
 }
 void unpark_thread_cache(ThreadCache* cache) noexcept {
   if (cache == nullptr) return;
   cache->unpark();
-  if (cache->parked_current) this_thread_cache = cache;
+  if (cache->parked_current) set_current_cache(cache);
 }
 void drain_thread_cache(ThreadCache* cache) noexcept {
   if (cache != nullptr) cache->drain();

@@ -17,20 +17,13 @@
 
 namespace zokio::mem {
 
-struct Magazine {
-  Batch blocks;
-  unsigned capacity = 0;  // 0 while the pool shrinks
-  stats::Counter hits;
-  stats::Counter frees;
-};
-
-class ThreadCache : Pinned {
+class ThreadCache : Pinned, public FrameCache {
  public:
   ThreadCache() noexcept { set_capacities(); }
 
   // Null when the cache has none and the pool gave none.
   FreeBlock* take(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
-    Magazine& magazine = magazines_[static_cast<unsigned>(id)][cls];
+    Magazine& magazine = of(id)[cls];
     if (magazine.blocks.head == nullptr) [[unlikely]]
       return refill(id, cls, may_exceed, why);
     magazine.hits.add();
@@ -38,9 +31,9 @@ class ThreadCache : Pinned {
   }
 
   void put(PoolId id, unsigned cls, FreeBlock* block) noexcept {
-    if (seen_epoch_ != cache_epoch()) [[unlikely]]
+    if (seen_epoch != cache_epoch()) [[unlikely]]
       follow_epoch();
-    Magazine& magazine = magazines_[static_cast<unsigned>(id)][cls];
+    Magazine& magazine = of(id)[cls];
     magazine.frees.add();
     if (magazine.blocks.count >= magazine.capacity) [[unlikely]]
       return spill(id, cls, block);
@@ -56,7 +49,7 @@ class ThreadCache : Pinned {
   void unclaim() noexcept;
 
   const Magazine& magazine(unsigned pool_index, unsigned cls) const noexcept {
-    return magazines_[pool_index][cls];
+    return const_cast<ThreadCache*>(this)->of(static_cast<PoolId>(pool_index))[cls];
   }
 
   // Whether park took it from its thread, for unpark. The owner's.
@@ -69,6 +62,10 @@ class ThreadCache : Pinned {
  private:
   enum class State : uint8_t { Owned, Parked, Claimed };
 
+  std::array<Magazine, kClasses>& of(PoolId id) noexcept {
+    static_assert(static_cast<unsigned>(PoolId::Frames) == 0);
+    return id == PoolId::Frames ? frames : others_[static_cast<unsigned>(id) - 1];
+  }
   [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
                                       Refusal& why) noexcept;
   [[gnu::noinline]] void spill(PoolId id, unsigned cls, FreeBlock* block) noexcept;
@@ -77,8 +74,7 @@ class ThreadCache : Pinned {
   void set_capacities() noexcept;
 
   Atomic<State> state_{State::Owned};
-  uint64_t seen_epoch_ = 0;
-  std::array<std::array<Magazine, kClasses>, kPools> magazines_{};
+  std::array<std::array<Magazine, kClasses>, kPools - 1> others_{};  // all but the frames
 };
 
 // This thread's; for mem alone, others call current_cache().

@@ -57,15 +57,27 @@ void Scheduler::push_outside(task::Header* task) noexcept {
   injector_.push(task);
   full_fence();  // the task before the look at the idle set (idle.h)
   const unsigned sleeping = idle_.sleeping();
-  if (sleeping == 0 || idle_.searching() != 0) return;
+  if (idle_.searching() != 0) return;
+  if (sleeping == 0) return tell_one_awake();
 #ifndef ZOKIO_SIM
   const unsigned active = active_workers();
   const uint64_t awake = active > sleeping ? active - sleeping : 0;
   if (awake > 0 && injector_.size() * average_poll_ns_.load(std::memory_order_relaxed) <
-                       awake * static_cast<uint64_t>(kWakeWorth.count()))
+                       awake * static_cast<uint64_t>(kWakeWorth.count())) {
+    tell_one_awake();
     return;
+  }
 #endif
   wake_one();
+}
+
+// A worker that runs looks at the injector before its next task.
+void Scheduler::tell_one_awake() noexcept {
+  const unsigned active = active_workers();
+  for (unsigned i = 0; i < active; ++i) {
+    Worker* worker = slot(i);
+    if (worker->state() == WorkerState::Running) return worker->attend();
+  }
 }
 
 void Scheduler::adopt(task::Header* task, const char* name) noexcept {

@@ -101,6 +101,7 @@ class Scheduler final : public task::Executor, Pinned {
  private:
   Worker& slot_or_make(unsigned index);
   void push_outside(task::Header* task) noexcept;
+  void tell_one_awake() noexcept;
   uint64_t finished_tasks() const noexcept;
 
   // Constant after construction.

@@ -37,32 +37,13 @@ unsigned TaskRegistry::shard_index(uint32_t worker) noexcept {
   return kWorkerSlots + static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> 61);
 }
 
-void TaskRegistry::insert(task::Header* task, uint32_t worker, const char* name) noexcept {
+void TaskRegistry::insert_slow(task::Header* task, uint32_t worker, const char* name) noexcept {
   const unsigned index = shard_index(worker);
   Shard& shard = shards_[index];
   std::unique_lock guard(shard.lock, std::defer_lock);
   if (index >= kWorkerSlots) guard.lock();
-  task->slot = take_entry(index);
-  shard.inserted.add();
-  Chunk* chunk = chunks_[task->slot / kChunkEntries].load(std::memory_order_relaxed);
-  if (*name != '\0' || chunk->names.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
-    set_name(task->slot, name);
-  Atomic<uint64_t>& word = chunk->entries[task->slot % kChunkEntries];
-  const uint64_t generation = (word.load(std::memory_order_relaxed) >> kGenerationShift) + 1;
-  // Ordering: release; a walker that finds the task finds its header.
-  word.store(reinterpret_cast<uintptr_t>(task) | generation << kGenerationShift,
-             std::memory_order_release);
-}
-
-// Requires: the shard is the caller's.
-uint32_t TaskRegistry::take_entry(unsigned index) noexcept {
-  Shard& shard = shards_[index];
-  if (shard.free == kNone) [[unlikely]]
-    refill(index);
-  const uint32_t slot = shard.free;
-  shard.free = next_of(entry(slot).load(std::memory_order_relaxed));
-  ++shard.live;
-  return slot;
+  if (shard.free == kNone) refill(index);
+  place(task, shard, name);
 }
 
 void TaskRegistry::collect_returned(Shard& shard) noexcept {
@@ -107,28 +88,13 @@ void TaskRegistry::refill(unsigned index) noexcept {
   bytes_.fetch_add(sizeof(Chunk), std::memory_order_relaxed);
 }
 
-void TaskRegistry::remove(task::Header* task, uint32_t worker) noexcept {
-  const uint32_t slot = task->slot;
-  Chunk* chunk = chunks_[slot / kChunkEntries].load(std::memory_order_relaxed);
+void TaskRegistry::remove_elsewhere(Chunk* chunk, uint32_t slot) noexcept {
   Shard& home = shards_[chunk->shard];
   Atomic<uint64_t>& word = chunk->entries[slot % kChunkEntries];
-  uint64_t live = word.load(std::memory_order_relaxed) & ~kPinned;
-  const uint64_t generation = live >> kGenerationShift << kGenerationShift;
-  const bool own = chunk->shard == worker;
-  uint32_t following = own ? home.free : home.returned.load(std::memory_order_relaxed);
-  // Ordering: acquire; what a walker did to the task happens before its frame goes.
-  for (int spins = 0; !word.compare_exchange_weak(
-           live, generation | uint64_t{following} << 2 | kFree, std::memory_order_acquire,
-           std::memory_order_relaxed);
-       ++spins) {
-    live &= ~kPinned;
-    spin_pause(spins);
-  }
-  if (own) {
-    home.free = slot;
-    --home.live;
-    return;
-  }
+  uint32_t following = home.returned.load(std::memory_order_relaxed);
+  release_entry(word, following);
+  const uint64_t generation =
+      word.load(std::memory_order_relaxed) >> kGenerationShift << kGenerationShift;
   while (!home.returned.compare_exchange_weak(following, slot, std::memory_order_release,
                                               std::memory_order_relaxed))
     word.store(generation | uint64_t{following} << 2 | kFree, std::memory_order_relaxed);

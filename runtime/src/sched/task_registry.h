@@ -36,9 +36,23 @@ class TaskRegistry : Pinned {
   ~TaskRegistry();
 
   // Takes `task` in and sets its slot. Thread: any; `worker` is the caller's slot or kNoWorker.
-  void insert(task::Header* task, uint32_t worker, const char* name) noexcept;
+  void insert(task::Header* task, uint32_t worker, const char* name) noexcept {
+    if (worker < kWorkerSlots && shards_[worker].free != kNone) [[likely]]
+      place(task, shards_[worker], name);
+    else
+      insert_slow(task, worker, name);
+  }
   // Waits for who has it pinned. The task may be freed afterwards.
-  void remove(task::Header* task, uint32_t worker) noexcept;
+  void remove(task::Header* task, uint32_t worker) noexcept {
+    const uint32_t slot = task->slot;
+    Chunk* chunk = chunks_[slot / kChunkEntries].load(std::memory_order_relaxed);
+    if (chunk->shard != worker) [[unlikely]]
+      return remove_elsewhere(chunk, slot);
+    Shard& home = shards_[worker];
+    release_entry(chunk->entries[slot % kChunkEntries], home.free);
+    home.free = slot;
+    --home.live;
+  }
 
   uint64_t id_of(const task::Header* task) const noexcept;
   // "" for none. Requires: the task is pinned or the caller's own.
@@ -95,7 +109,38 @@ class TaskRegistry : Pinned {
     return chunks_[slot / kChunkEntries].load(std::memory_order_acquire)
         ->entries[slot % kChunkEntries];
   }
-  uint32_t take_entry(unsigned shard) noexcept;
+  void insert_slow(task::Header* task, uint32_t worker, const char* name) noexcept;
+  void remove_elsewhere(Chunk* chunk, uint32_t slot) noexcept;
+
+  // Requires: the shard is the caller's, and has a free entry.
+  void place(task::Header* task, Shard& shard, const char* name) noexcept {
+    const uint32_t slot = shard.free;
+    Chunk* chunk = chunks_[slot / kChunkEntries].load(std::memory_order_relaxed);
+    Atomic<uint64_t>& word = chunk->entries[slot % kChunkEntries];
+    const uint64_t was = word.load(std::memory_order_relaxed);
+    shard.free = static_cast<uint32_t>(was) >> 2;
+    ++shard.live;
+    shard.inserted.add();
+    task->slot = slot;
+    if (*name != '\0' || chunk->names.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+      set_name(slot, name);
+    const uint64_t generation = (was >> kGenerationShift) + 1;
+    // Ordering: release; a walker that finds the task finds its header.
+    word.store(reinterpret_cast<uintptr_t>(task) | generation << kGenerationShift,
+               std::memory_order_release);
+  }
+  // Live to free, with `next` behind; waits while it is pinned.
+  static void release_entry(Atomic<uint64_t>& word, uint32_t next) noexcept {
+    uint64_t live = word.load(std::memory_order_relaxed) & ~kPinned;
+    const uint64_t free = live >> kGenerationShift << kGenerationShift | uint64_t{next} << 2 | kFree;
+    // Ordering: acquire; what a walker did to the task happens before its frame goes.
+    for (int spins = 0; !word.compare_exchange_weak(live, free, std::memory_order_acquire,
+                                                    std::memory_order_relaxed);
+         ++spins) {
+      live &= ~kPinned;
+      spin_pause(spins);
+    }
+  }
   void refill(unsigned shard) noexcept;
   void collect_returned(Shard& shard) noexcept;
   void set_name(uint32_t slot, const char* name) noexcept;

@@ -58,7 +58,7 @@ bool Watchdog::look() noexcept {
     awake = true;
     if (!same) continue;
     stuck = true;
-    worker.attend();
+    worker.found_stuck();
   }
   const bool has_work = scheduler_.has_work();
   // Work that was there at the last look, too, while somebody sleeps.

@@ -165,6 +165,7 @@ Worker::Step Worker::step() noexcept {
 
 bool Worker::maintain(task::Header*& task) noexcept {
   attention_.store(false, std::memory_order_relaxed);
+  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
   set_pace();
   heartbeat_ns_.store(now_ns_, std::memory_order_relaxed);
@@ -177,7 +178,13 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (now_ns_ - io_polled_ns_ >= kPollIoEvery.count()) poll_io();
   own_first_ = !own_first_;
   if (own_first_) task = overflow_.take_one();
-  if (task == nullptr) task = scheduler_.injector().take_one(slot_);
+  if (task == nullptr) {
+    // A whole bag when there is room: they stand behind what is in the own queue then.
+    if (queue_.size() <= kLocalQueueSlots / 2)
+      task = take_injected();
+    else
+      task = scheduler_.injector().take_one(slot_);
+  }
   timed_ = true;
   // A backlog that lasted an interval is worth a wake-up whatever the average says.
   if (queue_.size() + overflow_.size() > 1 && wake_is_worth(UINT64_MAX)) scheduler_.wake_one();
@@ -256,7 +263,7 @@ task::Header* Worker::take_overflow() noexcept {
   return bag != nullptr ? unpack(bag) : nullptr;
 }
 
-// Requires: the own queue is empty.
+// Requires: room for a bag in the own queue.
 task::Header* Worker::take_injected() noexcept {
   Bag* bag = scheduler_.injector().take_bag(slot_);
   return bag != nullptr ? unpack(bag) : nullptr;

@@ -73,7 +73,15 @@ class Worker : Pinned {
   void push_last(task::Header* task) noexcept;
   void unpark() noexcept { parker_.unpark(); }
   // The loop looks at its duties before the next task.
-  void attend() noexcept { attention_.store(true, std::memory_order_release); }
+  void attend() noexcept {
+    if (!attention_.load(std::memory_order_relaxed))
+      attention_.store(true, std::memory_order_release);
+  }
+  // The worker stays in one poll: what it would run next may be taken from it. Thread: the watchdog.
+  void found_stuck() noexcept {
+    stuck_.store(true, std::memory_order_release);
+    attend();
+  }
   // Tasks that are ready here. A moment's figure.
   uint64_t ready() const noexcept {
     return queue_.size() + overflow_.size() +
@@ -102,7 +110,7 @@ class Worker : Pinned {
   // or the one would see for ever what the other does not take.
   bool newest_is_surplus() const noexcept {
     return lifo_.load(std::memory_order_acquire) != nullptr &&
-           (attention_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
+           (stuck_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
   }
   void hand_over() noexcept;
   // The duties; false when the worker is to retire. `task`: one whose turn came this way, or null.
@@ -142,6 +150,7 @@ class Worker : Pinned {
   Atomic<int64_t> heartbeat_ns_{0};
   // Somebody wants the loop's attention before its next maintenance is due.
   Atomic<bool> attention_{false};
+  Atomic<bool> stuck_{false};
   Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
   Atomic<bool> has_reactor_{false};
   // 0 while the thread runs, 1 when it is through: a futex for the control strand.

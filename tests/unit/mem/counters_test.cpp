@@ -3,7 +3,7 @@
 
 #include <sys/resource.h>
 
-#include "mem/size_class.h"
+#include "zokio/mem/size_class.h"
 #include "pools_fixture.h"
 
 namespace zokio::mem {

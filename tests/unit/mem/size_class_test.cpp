@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mem/size_class.h"
+#include "zokio/mem/size_class.h"
 
 #include <gtest/gtest.h>
 
