@@ -39,8 +39,8 @@ Report Engine::explore(const char* name, const Options& options, const Body& bod
   const bool deep = std::getenv("ZOKIO_MODEL_DEEP") != nullptr;
   if (deep && options.search_deeper) {
     options_.preemptions += 1;
-    options_.most *= 20;
-    options_.random *= 20;
+    options_.most *= 8;
+    options_.random *= 8;
   }
   const auto start = std::chrono::steady_clock::now();
   const char* text = std::getenv("ZOKIO_MODEL_REPLAY");

@@ -32,15 +32,23 @@ using model::Execution;
 using model::explore;
 
 constexpr model::Options kLong{
-    .preemptions = 1, .stale = 1, .spurious = 0, .most = 6'000, .random = 3'000};
+    .preemptions = 1, .stale = 1, .spurious = 0, .most = 3'000, .random = 2'000};
+
+// Polls between a request to retire and its effect: an interval of maintenance, and what was seen
+// late.
+constexpr unsigned kPollsUntilRetired = kMaintainPolls + 3;
+static_assert(kMaintainPolls == 2, "a model's interval");
 
 // What Worker::run_thread does, without its figures and its spinning.
 void work(Worker& worker) {
+  unsigned late = 0;
   worker.enter();
   while (true) {
+    const bool asked = worker.state() == WorkerState::Retiring;
     const Worker::Step step = worker.step();
-    if (step == Worker::Step::Ran) continue;
     if (step == Worker::Step::Retire) break;
+    if (asked) MODEL_CHECK(++late <= kPollsUntilRetired, "a backlog does not hide a retirement");
+    if (step == Worker::Step::Ran) continue;
     worker.fall_asleep();
     worker.parker().park(worker.sleep_until());
     worker.awake();
@@ -55,6 +63,11 @@ Task<void> count(unsigned* times) {
 
 Task<void> yields(unsigned* times) {
   co_await yield_now();
+  ++*times;
+}
+
+Task<void> yields_often(unsigned* times) {
+  for (unsigned i = 0; i < 3 * kPollsUntilRetired; ++i) co_await yield_now();
   ++*times;
 }
 
@@ -120,6 +133,25 @@ TEST(SchedulerModel, AWorkerRetires) {
     });
     run.go();
     MODEL_CHECK(times[0] == 1 && times[1] == 1 && times[2] == 1, "each task runs once");
+  }));
+}
+
+// The last slot retires while its queue is never empty.
+TEST(SchedulerModel, AWorkerRetiresUnderABacklog) {
+  EXPECT_HOLDS(explore("scheduler: a worker with a backlog retires", kLong, [](Execution& run) {
+    Scheduler scheduler({}, nullptr);
+    unsigned times[1] = {};
+    hire(scheduler, 2);
+    auto handle = internal::spawn_on(scheduler, "", yields_often, &times[0]);
+    run.thread("worker 1", [&] { work(*scheduler.slot(1)); });
+    run.thread("worker 0", [&] { work(*scheduler.slot(0)); });
+    run.thread("outside", [&] {
+      MODEL_CHECK(!scheduler.shrink(1, Instant::never()).stalled, "nothing holds it");
+      static_cast<void>(handle.wait());
+      scheduler.stop();
+    });
+    run.go();
+    MODEL_CHECK(times[0] == 1, "the task goes on elsewhere");
   }));
 }
 

@@ -31,7 +31,11 @@ static_assert((kLocalQueueSlots & (kLocalQueueSlots - 1)) == 0, "indices wrap by
 // kMaintainPolls. So an outside task waits behind a worker's own ones for at most one such interval
 // or one poll, whichever is longer.
 inline constexpr Duration kMaintainEvery = std::chrono::microseconds(40);
+#ifdef ZOKIO_MODEL
+inline constexpr uint32_t kMaintainPolls = 2;
+#else
 inline constexpr uint32_t kMaintainPolls = 512;
+#endif
 // The reactor costs a system call on some backends, so not with every maintenance.
 inline constexpr Duration kPollIoEvery = std::chrono::microseconds(25);
 
