@@ -14,6 +14,7 @@
 #include "zokio/base/result.h"
 #include "zokio/io/options.h"
 #include "zokio/spawn.h"
+#include "zokio/spawn_blocking.h"
 #include "zokio/stats/resize_report.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/task.h"
@@ -58,6 +59,14 @@ class Runtime {
     requires internal::Spawnable<F, A...>
   JoinHandle<internal::SpawnResult<F, A...>> spawn_named(const char* name, F f, A... args) {
     return internal::spawn_on(*executor(), name, std::move(f), std::move(args)...);
+  }
+
+  // A plain function that may block, on a thread of the blocking pool: spawn_blocking.h. Thread:
+  // any.
+  template <class F, class... A>
+    requires internal::BlockingCallable<F, A...>
+  auto spawn_blocking(F f, A... args) {
+    return internal::spawn_blocking_on(*executor(), std::move(f), std::move(args)...);
   }
 
   // Runs `f(args...)` as a task and blocks this thread until it ended. Not from a worker.

@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "zokio/spawn.h"
+#include "zokio/task/local.h"
 
 namespace zokio {
 
@@ -58,6 +59,8 @@ class ChildGroup : Pinned {
   // Waits for all children. Not cancellable: cancel the scope to make them end.
   auto join() noexcept { return JoinAll{this}; }
 
+  // Task-locals that the children inherit: what is bound outside the scope.
+  task::SharedLocals locals;
   // In force from the construction of the group to its end: everything is inside it.
   task::CancelScope scope;
 
@@ -122,8 +125,9 @@ namespace internal {
 class ChildGuard : Pinned {
  public:
   explicit ChildGuard(ChildGroup* group) noexcept
-      : group_(group), link_(group->scope, task::current_task()) {}
+      : group_(group), link_(group->scope, task::current_task()), locals_(group->locals) {}
   ~ChildGuard() {
+    locals_.detach();
     link_.detach();
     group_->done();
   }
@@ -131,6 +135,7 @@ class ChildGuard : Pinned {
  private:
   ChildGroup* group_;
   task::ChildLink link_;
+  task::InheritedLocals locals_;
 };
 
 template <class R, class F, class... A>

@@ -76,6 +76,17 @@ auto* make_task(task::Executor& executor, const char* name, F f, A... args) {
   return task;
 }
 
+// Makes `body` a task of its own: adopted and scheduled, with one handle.
+template <class T>
+JoinHandle<T> start(task::Executor& executor, Task<T> body, const char* name = "") {
+  auto* task = body.release();
+  task->become_task();
+  executor.adopt(task, name);
+  JoinHandle<T> handle(task);
+  executor.schedule(task);
+  return handle;
+}
+
 template <class F, class... A>
 auto spawn_on(task::Executor& executor, const char* name, F f, A... args) {
   auto* task = make_task(executor, name, std::move(f), std::move(args)...);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// blocking: runs a plain function that may block on a thread of the blocking pool.
-// Not cancellable once it runs: the task waits for it, so it may use what the task owns.
+// Plain functions that may block, on threads of the blocking pool.
+//
+//   blocking(f)         the caller waits for it here, so it may use what the caller owns
+//   spawn_blocking(f)   goes on beside the caller, under a handle; owns its arguments
+//
+// Neither can be cancelled once it runs: a function that blocks has to be asked by its own means.
 
 #include <exception>
 #include <functional>
 #include <optional>
 
 #include "zokio/base/result.h"
+#include "zokio/spawn.h"
 #include "zokio/task/header.h"
 
 namespace zokio {
@@ -67,6 +72,39 @@ class [[nodiscard]] Blocking : task::OffloadJob {
 template <class F>
 auto blocking(F f) {
   return internal::Blocking<F>(std::move(f));
+}
+
+namespace internal {
+
+template <class R, class F, class... A>
+Task<Outcome<R>> run_blocking(F f, A... args) {
+  auto call = [&]() -> R { return std::invoke(f, std::move(args)...); };
+  co_return co_await Blocking<decltype(call)>(std::move(call));
+}
+
+template <class F, class... A>
+concept BlockingCallable = std::invocable<F&, A...> && (OwnedArg<A> && ...);
+
+template <class F, class... A>
+auto spawn_blocking_on(task::Executor& executor, F f, A... args) {
+  using R = std::invoke_result_t<F&, A...>;
+  static_assert(!is_task_v<R>, "zokio::spawn_blocking runs plain functions; spawn() runs tasks");
+  static_assert(!std::is_reference_v<R>, "zokio::spawn_blocking: return a value, not a reference");
+  return start(executor, run_blocking<R, F, A...>(std::move(f), std::move(args)...), "blocking");
+}
+
+}  // namespace internal
+
+// Starts `f(args...)` and gives a handle whose join yields its value, or the Error it returned;
+// Internal/Panicked when it threw, Unavailable/Shutdown when the pool is stopping. Cancelling the
+// handle has no effect on a function. Requires: called from a task; elsewhere
+// Runtime::spawn_blocking.
+template <class F, class... A>
+  requires internal::BlockingCallable<F, A...>
+auto spawn_blocking(F f, A... args) {
+  task::Header* self = task::current_task();
+  ZOKIO_CHECK(self != nullptr, "called from a task; elsewhere use Runtime::spawn_blocking");
+  return internal::spawn_blocking_on(*task::executor_of(self), std::move(f), std::move(args)...);
 }
 
 }  // namespace zokio

@@ -106,6 +106,14 @@ void CancelScope::leave() noexcept {
   task_->scope.store(outer_, std::memory_order_relaxed);
 }
 
+void drop_locals(Header* task) noexcept {
+  TaskLock lock(task);
+  const CancelScope* last = task->scope.load(std::memory_order_relaxed);
+  ZOKIO_CHECK(last != nullptr && last->kind() == CancelScope::Kind::Locals,
+              "scopes end innermost first");
+  task->scope.store(nullptr, std::memory_order_relaxed);
+}
+
 void CancelScope::cancel() noexcept {
   if (cancelled()) return;
   TaskLock lock(task_);

@@ -9,8 +9,8 @@
 // structured children that were started in it. Nothing is destroyed: the code decides what to do.
 //
 // A leaf wait pays one fence and one compare-and-swap for being cancellable (wait.h); a scope costs
-// a lock when it ends (a shield when it begins, too), and nothing while it lasts. A deep stack of scopes is walked at each wait:
-// it is as deep as the blocks are nested.
+// a lock when it ends (a shield when it begins, too), and nothing while it lasts. A deep stack of
+// scopes is walked at each wait: it is as deep as the blocks are nested.
 //
 // Locks: each task has one (Header::kLocked). Taken from parent to child, never upwards.
 // Thread: constructed and left by the task it belongs to; cancel() and cancelled() from any thread
@@ -29,6 +29,8 @@ class CancelScope : Pinned {
   enum class Kind : uint8_t {
     Open,    // an outer cancel reaches the inside
     Shield,  // an outer cancel waits until the scope ends; cancelling the scope itself works
+    Value,   // binds a task-local, and is never cancelled: local.h
+    Locals,  // the bottom of a structured child's stack: its task-locals go on in the parent's
   };
 
   // Enters. Requires: called from a task.
@@ -41,6 +43,15 @@ class CancelScope : Pinned {
   void cancel() noexcept;
   // True once this scope was cancelled, not by an outer one. Stays readable after leave().
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
+
+  Kind kind() const noexcept { return kind_; }
+  // Constant while this one is in force.
+  const CancelScope* outer() const noexcept { return outer_; }
+
+ protected:
+  // Not entered: a part of other tasks' stacks.
+  CancelScope(Kind kind, Header* task) noexcept
+      : task_(task), outer_(nullptr), kind_(kind), in_force_(false) {}
 
  private:
   friend class ChildLink;
@@ -75,6 +86,9 @@ class ChildLink : Pinned {
   ChildLink* next_ = nullptr;
   ChildLink* prev_ = nullptr;
 };
+
+// Takes the entry of Kind::Locals off the stack of `task`, the current one. Requires: it is alone.
+void drop_locals(Header* task) noexcept;
 
 // Asks the whole task to end. Idempotent. Requires: the task stays alive until this returns.
 void cancel(Header* task) noexcept;
