@@ -12,6 +12,7 @@
 #include "seed.h"
 #include "time/timers.h"
 #include "worker_stub.h"
+#include "zokio/base/spin_lock.h"
 #include "zokio/mem/pools.h"
 
 namespace zokio::time {
@@ -131,6 +132,46 @@ TEST_F(TimerRace, CancelAgainstExpiry) {
     EXPECT_LE(mem::snapshot(mem::PoolId::Frames).objects_in_use, before + 1);
   }
   EXPECT_EQ(mem::snapshot(mem::PoolId::Frames).objects_in_use, before);
+}
+
+// The newest fire first and the oldest are cancelled first: somewhere on the way the two meet.
+TEST_F(TimerRace, CancelMeetsExpiry) {
+  constexpr int kRounds = 3000;
+  constexpr int kFew = 64;
+  Timers timers;
+  WorkerStub on(&timers);
+  std::unique_ptr<Counted[]> few;
+  std::atomic<int> round{0};
+  std::atomic<int> answered{0};
+  int cancelled = 0;
+  std::thread other([&] {
+    for (int r = 1; r <= kRounds; ++r) {
+      for (int spins = 0; round.load(std::memory_order_acquire) < r; ++spins) spin_pause(spins);
+      cancelled = 0;
+      for (int i = 0; i < kFew; ++i) {
+        const bool in_time = few[i].cancel();
+        EXPECT_EQ(few[i].calls(), in_time ? 0 : 1);
+        cancelled += in_time;
+      }
+      answered.store(r, std::memory_order_release);
+    }
+  });
+  Instant now = Instant::now();
+  for (int r = 1; r <= kRounds; ++r) {
+    few = std::make_unique<Counted[]>(kFew);
+    now = now + 2ms;
+    for (int i = 0; i < kFew; ++i) few[i].arm(now);
+    now = now + 1ms;
+    round.store(r, std::memory_order_release);
+    int fired = static_cast<int>(timers.expire(now));
+    for (int spins = 0; answered.load(std::memory_order_acquire) < r; ++spins) spin_pause(spins);
+    fired += static_cast<int>(expire_all(timers, now));
+    ASSERT_EQ(fired + cancelled, kFew);
+    for (int i = 0; i < kFew; ++i) fired -= few[i].calls();
+    ASSERT_EQ(fired, 0);
+    ASSERT_EQ(timers.pending(), 0u);
+  }
+  other.join();
 }
 
 // Two slots; the worker of one runs on, that of the other comes and goes, and each time its timers
