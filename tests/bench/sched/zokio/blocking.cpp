@@ -13,8 +13,8 @@ using zokio::Task;
 constexpr uint64_t kSequential = 100;
 constexpr uint64_t kMany = 10'000;
 
-Task<uint64_t> offload(uint64_t i) {
-  co_return (co_await zokio::blocking([i] { return i; })).value_or(0);
+uint64_t same(uint64_t i) {
+  return i;
 }
 
 Task<uint64_t> offload_in_turn() {
@@ -24,9 +24,9 @@ Task<uint64_t> offload_in_turn() {
   co_return sum;
 }
 
-Task<uint64_t> offload_at_once(std::vector<JoinHandle<uint64_t>>* handles) {
+Task<uint64_t> offload_at_once(std::vector<JoinHandle<zokio::Result<uint64_t>>>* handles) {
   handles->clear();
-  for (uint64_t i = 0; i < kMany; ++i) handles->push_back(zokio::spawn(&offload, i));
+  for (uint64_t i = 0; i < kMany; ++i) handles->push_back(zokio::spawn_blocking(&same, i));
   uint64_t sum = 0;
   for (auto& handle : *handles) sum += (co_await handle).value_or(0);
   co_return sum;
@@ -41,7 +41,7 @@ void blocking_seq(const Config& config) {
 
 void blocking_many(const Config& config) {
   auto runtime = start(config);
-  std::vector<JoinHandle<uint64_t>> handles;
+  std::vector<JoinHandle<zokio::Result<uint64_t>>> handles;
   handles.reserve(kMany);
   measure(config, kMany, [&] {
     return runtime->block_on(&offload_at_once, &handles).value_or(0) == sum_below(kMany);
