@@ -1,72 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zokio/sync/waiter.h"
 
+#include <mutex>
+
 namespace zokio::sync::internal {
 
-const task::WaitOps Waiter::kOps{&Waiter::interrupt, "sync"};
-
-void WaitList::push_back(Waiter* waiter) noexcept {
-  waiter->linked_ = true;
-  waiter->next_ = nullptr;
-  waiter->prev_ = tail_;
-  if (tail_ != nullptr)
-    tail_->next_ = waiter;
-  else
-    head_ = waiter;
-  tail_ = waiter;
-}
-
-void WaitList::remove(Waiter* waiter) noexcept {
-  if (waiter->prev_ != nullptr)
-    waiter->prev_->next_ = waiter->next_;
-  else
-    head_ = waiter->next_;
-  if (waiter->next_ != nullptr)
-    waiter->next_->prev_ = waiter->prev_;
-  else
-    tail_ = waiter->prev_;
-  waiter->linked_ = false;
-}
-
-task::Header* WaitList::take_first() noexcept {
-  Waiter* first = head_;
-  if (first == nullptr) return nullptr;
-  remove(first);
-  first->woken_ = true;
-  return first->task_;
-}
-
-task::Header* WaitList::take_all() noexcept {
-  task::Header* first = nullptr;
-  task::Header** link = &first;
-  // A suspended task is in no queue, so its link is free.
-  while (task::Header* task = take_first()) {
-    *link = task;
-    link = &task->next;
+void push_back(Waiter*& first, Waiter* waiter) noexcept {
+  if (first == nullptr) {
+    waiter->next = waiter;
+    waiter->prev = waiter;
+    first = waiter;
+    return;
   }
-  *link = nullptr;
-  return first;
+  Waiter* last = first->prev;
+  waiter->prev = last;
+  waiter->next = first;
+  last->next = waiter;
+  first->prev = waiter;
+}
+
+void remove(Waiter*& first, Waiter* waiter) noexcept {
+  if (waiter->next == waiter) {
+    first = nullptr;
+  } else {
+    if (first == waiter) first = waiter->next;
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+  }
+  waiter->next = nullptr;
+}
+
+Waiter* take_first(Waiter*& first) noexcept {
+  Waiter* oldest = first;
+  remove(first, oldest);
+  oldest->set_taken();
+  return oldest;
+}
+
+task::Header* take_all(Waiter*& first) noexcept {
+  WakeList list;
+  while (first != nullptr) list.add(take_first(first)->self);
+  return list.finish();
 }
 
 void wake_all(task::Header* first) noexcept {
+  if (first == nullptr) return;
+  if (first->next == nullptr) return task::wake(first);
+  // Behind each other: the newest task of a worker would run before the older ones.
   while (first != nullptr) {
     task::Header* task = first;
     first = task->next;  // read first: the task may be gone once it is woken
-    task::wake(task);
+    task::executor_of(task)->schedule_last(task);
   }
 }
 
-void Waiter::interrupt(Wait* base) noexcept {
-  auto* self = static_cast<Waiter*>(base);
-  task::Header* task = nullptr;
-  {
-    std::scoped_lock guard(*self->list_);
-    if (self->linked_) {
-      self->list_->remove(self);
-      task = self->task_;
-    }
+void WaitWord::cancel(Waiter* waiter, uintptr_t empty) noexcept {
+  const uintptr_t word = lock();
+  if (!waiter->linked()) {
+    unlock(word);
+    return;
   }
-  if (task != nullptr) task::wake(task);
+  Waiter* first = waiters(word);
+  remove(first, waiter);
+  unlock(of(first, empty));
+  task::wake(waiter->self);
+}
+
+void WaitList::cancel(Waiter* waiter) noexcept {
+  {
+    std::scoped_lock guard(*this);
+    if (!waiter->linked()) return;
+    remove(first, waiter);
+  }
+  task::wake(waiter->self);
 }
 
 }  // namespace zokio::sync::internal

@@ -1,89 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Counted permits, handed out in the order in which tasks asked.
-// Thread: release and add_permits from any thread.
+// Counted permits, handed out in the order in which tasks asked: one that wants many is not
+// overtaken by those that want few. Eight bytes.
+// Thread: acquire from tasks; try_acquire, release and add_permits from any thread.
+//
+// The word, a closed list (waiter.h): the free permits, negative for a debt; or the FIFO. While
+// tasks wait there are no free permits: what is released counts for the first of them, and a debt
+// is what the first lacks besides its own.
 
 #include <cstdint>
 #include <utility>
 
+#include "zokio/base/assert.h"
 #include "zokio/sync/waiter.h"
 
 namespace zokio::sync {
 
 class Semaphore : Pinned {
  public:
-  explicit Semaphore(int64_t permits) noexcept : permits_(permits) {}
+  // More than anybody needs, and far from an overflow of the word.
+  static constexpr int64_t kMaxPermits = int64_t{1} << 48;
 
-  // One permit; goes back when dropped.
+  // Requires: |permits| <= kMaxPermits, also of all that is added later.
+  explicit Semaphore(int64_t permits) noexcept : word_(Word::of(permits)) {}
+
+  // Permits held; they go back when dropped.
   class [[nodiscard]] Permit {
    public:
     Permit() = default;
-    explicit Permit(Semaphore* from) noexcept : from_(from) {}
-    Permit(Permit&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
+    Permit(Semaphore* from, int64_t count) noexcept : from_(from), count_(count) {}
+    Permit(Permit&& other) noexcept
+        : from_(std::exchange(other.from_, nullptr)), count_(other.count_) {}
     Permit& operator=(Permit&& other) noexcept {
       if (this != &other) {
         drop();
         from_ = std::exchange(other.from_, nullptr);
+        count_ = other.count_;
       }
       return *this;
     }
     ~Permit() { drop(); }
     void drop() noexcept {
-      if (from_ != nullptr) std::exchange(from_, nullptr)->release();
+      if (from_ != nullptr) std::exchange(from_, nullptr)->release(count_);
     }
+    // Keeps them for good: the semaphore has that many fewer.
+    void forget() noexcept { from_ = nullptr; }
+    explicit operator bool() const noexcept { return from_ != nullptr; }
 
    private:
     Semaphore* from_ = nullptr;
+    int64_t count_ = 0;
   };
 
-  // Result<Permit>: Cancelled when the task was asked to stop first.
-  auto acquire() noexcept { return Acquire(*this); }
+  // Result<Permit> for `count` permits at once: Cancelled when the task was asked to stop first.
+  // Requires: count > 0. Cancel: what had been put aside for it goes to the next.
+  auto acquire(int64_t count = 1) noexcept { return Acquire(*this, count); }
 
-  // Gives back one permit, straight to the oldest waiter if there is one.
-  void release() noexcept {
-    task::Header* task = nullptr;
-    {
-      std::scoped_lock guard(waiters_);
-      if (permits_ >= 0) task = waiters_.take_first();
-      if (task == nullptr) ++permits_;
-    }
-    if (task != nullptr) task::wake(task);
+  // Empty when there are not as many, or others wait.
+  Permit try_acquire(int64_t count = 1) noexcept {
+    return take_free(count) ? Permit(this, count) : Permit();
   }
+
+  // Gives back permits, straight to the oldest waiters if there are any.
+  void release(int64_t count = 1) noexcept { add_permits(count); }
 
   // Changes the number of permits live. Taking away more than are free leaves a debt, which the
   // next releases pay.
   void add_permits(int64_t count) noexcept {
-    for (; count > 0; --count) release();
-    if (count < 0) {
-      std::scoped_lock guard(waiters_);
-      permits_ += count;
+    uintptr_t word = word_.load(std::memory_order_relaxed);
+    while ((word & (Word::kHasWaiters | Word::kBusy)) == 0) {
+      // Ordering: release pairs with the acquire of who takes them.
+      if (word_.change(word, word + Word::of(count), std::memory_order_release)) [[likely]]
+        return;
     }
+    give_slowly(count);
+  }
+
+  // Free permits; negative: a debt; 0 while tasks wait.
+  int64_t available() const noexcept {
+    const uintptr_t word = word_.load(std::memory_order_relaxed) & ~Word::kBusy;
+    return (word & Word::kHasWaiters) != 0 ? 0 : Word::value(word);
   }
 
  private:
+  using Word = internal::WaitWord;
+
   class [[nodiscard]] Acquire : internal::Waiter {
    public:
-    explicit Acquire(Semaphore& s) noexcept : semaphore_(s) {}
-    bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
-      return wait_in(semaphore_.waiters_, h, [this]() noexcept {
-        if (semaphore_.permits_ <= 0) return false;
-        --semaphore_.permits_;
-        return true;
-      });
+    Acquire(Semaphore& semaphore, int64_t count) noexcept
+        : Waiter(&kOps), semaphore_(semaphore), count_(count) {
+      ZOKIO_DCHECK(count > 0, "a semaphore gives one permit or more");
+    }
+    bool await_ready() noexcept {
+      if (!task::consume_budget()) [[unlikely]]
+        return false;
+      in_budget_ = true;
+      if (!semaphore_.take_free(count_)) return false;
+      set_taken();
+      return true;
+    }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
+      if (!in_budget_) return later_.start(semaphore_.acquire_later(count_), h);
+      if (suspend(h, [this]() noexcept { return semaphore_.enqueue(this); }))
+        return std::noop_coroutine();
+      return h;
     }
     Result<Permit> await_resume() noexcept {
-      if (woken()) return Permit(&semaphore_);
+      if (later_) [[unlikely]]
+        return later_.take();
+      if (woken()) return Permit(&semaphore_, count_);
       return fail(Errc::Cancelled, "semaphore");
     }
 
    private:
+    friend class Semaphore;
+    static void interrupt(task::Wait* base) noexcept {
+      auto* self = static_cast<Acquire*>(base);
+      self->semaphore_.cancel(self);
+    }
+    static constexpr task::WaitOps kOps{&interrupt, "semaphore"};
+
     Semaphore& semaphore_;
+    const int64_t count_;
+    int64_t missing_;  // until it has got count_; guarded by the word's lock
+    internal::Later<Result<Permit>> later_;
+    bool in_budget_ = false;
   };
 
-  internal::WaitList waiters_;
-  int64_t permits_;  // guarded by waiters_; negative: a debt
+  bool take_free(int64_t count) noexcept {
+    uintptr_t word = word_.load(std::memory_order_relaxed);
+    while ((word & (Word::kHasWaiters | Word::kBusy)) == 0 && Word::value(word) >= count) {
+      if (word_.change(word, word - Word::of(count), std::memory_order_acquire)) [[likely]]
+        return true;
+    }
+    return false;
+  }
+  Task<Result<Permit>> acquire_later(int64_t count);
+  bool enqueue(Acquire* waiter) noexcept;
+  void cancel(Acquire* waiter) noexcept;
+  void give_slowly(int64_t count) noexcept;
+  // With the lock: hands `count` permits (negative: a debt) to the FIFO `first`, and unlocks.
+  void give_locked(internal::Waiter* first, int64_t count, task::Header* also) noexcept;
+
+  Word word_;
 };
 
 }  // namespace zokio::sync

@@ -1,92 +1,201 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The wait list that the primitives of this module share: FIFO, intrusive, cancellable.
+// What the primitives of this module share: the waiting task, a FIFO of them, and the word that
+// holds a primitive's state while nobody waits and the FIFO when somebody does.
 //
-// A waiter is linked under the primitive's lock; whoever unlinks it (a wake-up or a cancel) ends
-// its suspension. The nodes live in the awaiters, so waiting allocates nothing.
+// The nodes live in the awaiters, so waiting allocates nothing. Whoever takes a node out of its
+// FIFO, be it a wake-up or a cancel, ends the suspension. A primitive outlives the waits on it: it
+// may be destroyed by a task whose wait has returned, not by one that has only set or released.
+//
+// Source: the word that is a counter or a list of awaiters is that of cppcoro::async_mutex (Lewis
+// Baker), with a lock bit, so that a cancel can take a node out of the middle.
 
-#include <mutex>
+#include <coroutine>
+#include <cstdint>
 
 #include "zokio/base/result.h"
 #include "zokio/base/spin_lock.h"
+#include "zokio/task/task.h"
 #include "zokio/task/wait.h"
 
 namespace zokio::sync::internal {
 
-class WaitList;
-
 // One task that waits. Base of the awaiters.
-class Waiter : public task::Wait {
- public:
-  explicit Waiter(const task::WaitOps* ops = &kOps) noexcept : Wait(ops) {}
+struct Waiter : task::Wait {
+  explicit Waiter(const task::WaitOps* ops) noexcept : Wait(ops) {}
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
 
- protected:
-  // For the WaitOps of the primitives.
-  static void interrupt(Wait* base) noexcept;
-
-  // Suspends the current task in `list` unless ready() (called under its lock) says that there is
-  // no need, or the task is cancelled. Returns whether it suspended.
-  template <class Ready>
-  bool wait_in(WaitList& list, std::coroutine_handle<> h, Ready ready) noexcept;
-
+  // Suspends the current task. `publish` (bool() noexcept) links this node, or says false when
+  // there is no need to wait.
+  template <class Publish>
+  bool suspend(std::coroutine_handle<> h, Publish publish) noexcept {
+    self = task::suspend_current(h);
+    return task::begin_wait(self, this, publish);
+  }
   // After the wait: false when a cancel ended it. Idempotent.
   bool woken() noexcept {
-    if (task_ != nullptr) task::end_wait(task_);
-    return woken_;
+    if (self != nullptr) task::end_wait(self);
+    return taken();
+  }
+
+  bool taken() const noexcept { return next == mark(); }
+  void set_taken() noexcept { next = mark(); }
+  bool linked() const noexcept { return next != nullptr && next != mark(); }
+
+  task::Header* self = nullptr;  // once it waits
+  // Guarded by the lock of what is waited for. next: null, not in a FIFO; mark(), taken by what it
+  // waited for; else the next in the circle.
+  Waiter* next = nullptr;
+  Waiter* prev;
+
+ private:
+  static Waiter* mark() noexcept { return reinterpret_cast<Waiter*>(uintptr_t{1}); }
+};
+
+// A FIFO is its first node; the nodes form a circle. Null: empty. The caller holds its lock.
+void push_back(Waiter*& first, Waiter* waiter) noexcept;
+// Requires: linked. Does not mark it as taken.
+void remove(Waiter*& first, Waiter* waiter) noexcept;
+// The oldest, marked as taken. Requires: not empty.
+Waiter* take_first(Waiter*& first) noexcept;
+// All, marked as taken: their tasks, oldest first, as a list through Header::next for wake_all().
+task::Header* take_all(Waiter*& first) noexcept;
+
+// Tasks to wake once the lock is released, in order; linked through Header::next, which is free
+// while a task is suspended.
+class WakeList : Pinned {
+ public:
+  void add(task::Header* task) noexcept {
+    *link_ = task;
+    link_ = &task->next;
+  }
+  // The list, for wake_all().
+  task::Header* finish() noexcept {
+    *link_ = nullptr;
+    return first_;
   }
 
  private:
-  friend class WaitList;
-  static const task::WaitOps kOps;
-
-  WaitList* list_ = nullptr;
-  task::Header* task_ = nullptr;
-  // Guarded by the list's lock.
-  Waiter* next_ = nullptr;
-  Waiter* prev_ = nullptr;
-  bool linked_ = false;
-  bool woken_ = false;
+  task::Header* first_ = nullptr;
+  task::Header** link_ = &first_;
 };
 
-// Thread: any; every member but lock/unlock wants the lock held.
+// Wakes a list; they run in its order. Requires: no lock held. None of the tasks, nor what they
+// own, is touched after.
+void wake_all(task::Header* first) noexcept;
+
+// An operation that was ready has used up the poll's budget: the task goes behind the others and
+// continues with its result. Returned from await_suspend.
+inline bool give_turn(std::coroutine_handle<> h) noexcept {
+  task::Header* self = task::suspend_current(h);
+  task::executor_of(self)->schedule_last(self);
+  return true;
+}
+
+struct Turn {
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> h) const noexcept { return give_turn(h); }
+  void await_resume() const noexcept {}
+};
+
+// For what is held until the task gives it back: a task whose budget is used up gives a turn before
+// it takes it, not with it, or everybody would queue up behind it. `R`: the result of the await.
+template <class R>
+class Later : Pinned {
+ public:
+  // Runs `attempt`, which begins with a Turn, in place of the awaiter; what to resume.
+  std::coroutine_handle<> start(Task<R> attempt, std::coroutine_handle<> awaiting) noexcept {
+    attempt_ = attempt.release();
+    attempt_->link.store(reinterpret_cast<uintptr_t>(awaiting.address()),
+                         std::memory_order_relaxed);
+    return attempt_->handle();
+  }
+  explicit operator bool() const noexcept { return attempt_ != nullptr; }
+  R take() {
+    auto* const attempt = std::exchange(attempt_, nullptr);
+    R result = attempt->take();
+    attempt->handle().destroy();
+    return result;
+  }
+
+ private:
+  typename Task<R>::promise_type* attempt_ = nullptr;
+};
+
+// The word of a primitive, a closed list:
+//   value << 2              nobody waits; what the value means is the primitive's
+//   Waiter* | kHasWaiters   the FIFO
+//   either | kBusy          a thread holds the lock and will store the next word
+// Any thread; changed by compare-and-swap while it is not busy, and by the holder's unlock().
+class WaitWord {
+ public:
+  static constexpr uintptr_t kHasWaiters = 1;
+  static constexpr uintptr_t kBusy = 2;
+  static constexpr unsigned kShift = 2;
+
+  explicit WaitWord(uintptr_t word = 0) noexcept : word_(word) {}
+
+  static constexpr uintptr_t of(int64_t value) noexcept {
+    return static_cast<uintptr_t>(value) << kShift;
+  }
+  static constexpr int64_t value(uintptr_t word) noexcept {
+    return static_cast<int64_t>(word) >> kShift;
+  }
+  static Waiter* waiters(uintptr_t word) noexcept {
+    return (word & kHasWaiters) != 0 ? reinterpret_cast<Waiter*>(word & ~kHasWaiters) : nullptr;
+  }
+  // The word for a FIFO, and for `empty` when there is none left.
+  static uintptr_t of(Waiter* first, uintptr_t empty) noexcept {
+    return first != nullptr ? reinterpret_cast<uintptr_t>(first) | kHasWaiters : empty;
+  }
+
+  uintptr_t load(std::memory_order order) const noexcept { return word_.load(order); }
+  bool change(uintptr_t& from, uintptr_t to, std::memory_order order) noexcept {
+    return word_.compare_exchange_strong(from, to, order, std::memory_order_relaxed);
+  }
+
+  // Waits until the word is not busy and makes it so. Returns it, without kBusy.
+  uintptr_t lock() noexcept {
+    uintptr_t word = word_.load(std::memory_order_relaxed);
+    for (int spins = 0;; ++spins) {
+      // Ordering: acquire pairs with the release of unlock() and of change().
+      if ((word & kBusy) == 0 &&
+          word_.compare_exchange_weak(word, word | kBusy, std::memory_order_acquire,
+                                      std::memory_order_relaxed))
+        return word;
+      if ((word & kBusy) != 0) {
+        spin_pause(spins);
+        word = word_.load(std::memory_order_relaxed);
+      }
+    }
+  }
+  // The primitive may be gone when this returns, if the word lets anybody free it.
+  void unlock(uintptr_t word) noexcept { word_.store(word, std::memory_order_release); }
+
+  // For interrupt(): takes `waiter` back and wakes it, unless it was taken. `empty`: the word when
+  // it was the last one.
+  void cancel(Waiter* waiter, uintptr_t empty) noexcept;
+
+ private:
+  Atomic<uintptr_t> word_;
+};
+
+// A FIFO under a lock of its own, for primitives whose state does not fit in a word.
 class WaitList : Pinned {
  public:
   void lock() noexcept { lock_.lock(); }
   void unlock() noexcept { lock_.unlock(); }
 
-  bool empty() const noexcept { return head_ == nullptr; }
-  // Unlinks the oldest waiter and returns its task, to be woken after unlock(); null when empty.
-  task::Header* take_first() noexcept;
-  // Unlinks all, oldest first: their tasks as a list through Header::next, for wake_all().
-  task::Header* take_all() noexcept;
+  bool empty() const noexcept { return first == nullptr; }
+  // For interrupt(): takes `waiter` back and wakes it, unless it was taken.
+  void cancel(Waiter* waiter) noexcept;
+
+  Waiter* first = nullptr;  // guarded by the lock
 
  private:
-  friend class Waiter;
-  void push_back(Waiter* waiter) noexcept;
-  void remove(Waiter* waiter) noexcept;
-
   SpinLock lock_;
-  Waiter* head_ = nullptr;
-  Waiter* tail_ = nullptr;
 };
-
-// Wakes a list from take_all(). Requires: no lock held.
-void wake_all(task::Header* first) noexcept;
-
-template <class Ready>
-bool Waiter::wait_in(WaitList& list, std::coroutine_handle<> h, Ready ready) noexcept {
-  list_ = &list;
-  task_ = task::suspend_current(h);
-  return task::begin_wait(task_, this, [&]() noexcept {
-    std::scoped_lock guard(list);
-    if (ready()) {
-      woken_ = true;
-      return false;
-    }
-    list.push_back(this);
-    return true;
-  });
-}
 
 }  // namespace zokio::sync::internal
