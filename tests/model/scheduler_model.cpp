@@ -32,7 +32,7 @@ using model::Execution;
 using model::explore;
 
 constexpr model::Options kLong{
-    .preemptions = 1, .stale = 1, .spurious = 0, .most = 3'000, .random = 2'000};
+    .preemptions = 1, .stale = 1, .spurious = 0, .most = 1'500, .random = 1'500};
 
 // Polls between a request to retire and its effect: an interval of maintenance, and what was seen
 // late.
