@@ -33,6 +33,7 @@ std::span<const Workload> tree_workloads();
 std::span<const Workload> fork_workloads();
 std::span<const Workload> turn_workloads();
 std::span<const Workload> sync_workloads();
+std::span<const Workload> channel_workloads();
 std::span<const Workload> time_workloads();
 std::span<const Workload> blocking_workloads();
 std::span<const Workload> parked_workloads();

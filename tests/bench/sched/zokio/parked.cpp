@@ -2,7 +2,7 @@
 //
 // Memory: a million tasks that wait, in bytes of resident memory for each.
 
-#include <zokio/sync/event.h>
+#include <zokio/sync/notify.h>
 #include <zokio/sync/oneshot.h>
 
 #include "bench.h"
@@ -11,7 +11,7 @@ namespace bench {
 namespace {
 
 using zokio::Task;
-using zokio::sync::Event;
+using zokio::sync::Notify;
 using zokio::sync::OneshotReceiver;
 using zokio::sync::OneshotSender;
 
@@ -20,7 +20,7 @@ constexpr uint64_t kTasks = 1'000'000;
 struct Park {
   std::atomic<uint64_t> arrived{0};
   Tally tally;
-  Event event;
+  Notify notify;
 };
 
 // Runs `fill`, waits until every task has arrived at its wait, and takes the difference.
@@ -69,14 +69,14 @@ void parked_oneshot(const Config& config) {
   report(config, bytes, park.tally.is(expected_sum()));
 }
 
-Task<void> on_event(Park* park, uint64_t i) {
+Task<void> on_notify(Park* park, uint64_t i) {
   park->arrived.fetch_add(1);
-  const auto woken = co_await park->event.wait();
+  const auto woken = co_await park->notify.wait();
   park->tally.add(woken ? i & 0xfff : 0);
 }
 
-Task<void> fill_event(Park* park) {
-  for (uint64_t i = 0; i < kTasks; ++i) zokio::spawn(&on_event, park, i).detach();
+Task<void> fill_notify(Park* park) {
+  for (uint64_t i = 0; i < kTasks; ++i) zokio::spawn(&on_notify, park, i).detach();
   co_return;
 }
 
@@ -84,8 +84,8 @@ void parked_notify(const Config& config) {
   auto runtime = start(config);
   Park park;
   park.tally.expect(kTasks);
-  const int64_t bytes = growth(*runtime, park, [&]() { return fill_event(&park); });
-  park.event.set();
+  const int64_t bytes = growth(*runtime, park, [&]() { return fill_notify(&park); });
+  park.notify.notify_all();
   park.tally.wait();
   report(config, bytes, park.tally.is(expected_sum()));
 }
