@@ -65,6 +65,14 @@ class Runtime {
     return internal::spawn_on(*executor(), name, std::move(f), std::move(args)...);
   }
 
+  // The rest, with the reason as the compiler's message.
+  template <class F, class... A>
+    requires(!internal::Spawnable<std::decay_t<F>, std::decay_t<A>...>)
+  internal::Refused spawn(F&&, A&&...) {
+    internal::explain_spawn<std::decay_t<F>, std::decay_t<A>...>();
+    return {};
+  }
+
   // A plain function that may block, on a thread of the blocking pool: spawn_blocking.h. Thread:
   // any.
   template <class F, class... A>

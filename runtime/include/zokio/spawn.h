@@ -4,35 +4,16 @@
 // spawn: starts a task beside the current one. See Runtime::spawn for the form from outside.
 
 #include <functional>
-#include <span>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include "zokio/spawn_rules.h"
 #include "zokio/task/join_handle.h"
 
 namespace zokio {
 
 namespace internal {
-
-template <class T>
-inline constexpr bool is_span_v = false;
-template <class T, std::size_t N>
-inline constexpr bool is_span_v<std::span<T, N>> = true;
-
-// What may be moved into a task that can outlive its spawner. A reference travels as std::ref,
-// which says that somebody thought about its lifetime.
-template <class A>
-concept OwnedArg =
-    !std::is_lvalue_reference_v<A> && !std::is_same_v<std::remove_cvref_t<A>, std::string_view> &&
-    !is_span_v<std::remove_cvref_t<A>>;
-
-template <class F, class... A>
-concept TaskCallable = is_task_v<std::invoke_result_t<F&, A...>>;
-
-template <class F, class... A>
-concept Spawnable = TaskCallable<F, A...> && (OwnedArg<A> && ...);
 
 template <class F, class... A>
 using SpawnResult = typename std::invoke_result_t<F&, A...>::value_type;
@@ -126,6 +107,14 @@ JoinHandle<internal::SpawnResult<F, A...>> spawn(F f, A... args) {
   task::Header* self = task::current_task();
   ZOKIO_CHECK(self != nullptr, "spawn() is called from a task; elsewhere use Runtime::spawn");
   return internal::spawn_on(*task::executor_of(self), "", std::move(f), std::move(args)...);
+}
+
+// The rest, with the reason as the compiler's message.
+template <class F, class... A>
+  requires(!internal::Spawnable<std::decay_t<F>, std::decay_t<A>...>)
+internal::Refused spawn(F&&, A&&...) {
+  internal::explain_spawn<std::decay_t<F>, std::decay_t<A>...>();
+  return {};
 }
 
 // True when the current task was asked to stop. Long computations look at it between steps.
