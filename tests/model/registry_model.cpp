@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 #include "model/explorer.h"
 #include "sched/task_registry.h"
 
@@ -57,6 +59,7 @@ TEST(RegistryModel, EntriesComeBack) {
   EXPECT_HOLDS(explore("registry: entries come back to a new task", few, [](Execution& run) {
     TaskRegistry registry;
     Live a(registry, 0), b(registry, 0);
+    const uint64_t chunk = registry.bytes();  // of two entries
     task::Header *c = nullptr, *d = nullptr;
     run.thread("home", [&] {
       Live one(registry, 0), two(registry, 0);
@@ -72,6 +75,13 @@ TEST(RegistryModel, EntriesComeBack) {
       registry.remove(task, 0);
       delete task;
     }
+    const uint64_t held = registry.bytes();
+    task::Header all[6];
+    const uint64_t entries = held / chunk * 2;
+    MODEL_CHECK(entries <= std::size(all), "two chunks, or three");
+    for (uint64_t i = 0; i < entries; ++i) registry.insert(&all[i], 0, "");
+    MODEL_CHECK(registry.bytes() == held, "no entry was lost");
+    for (uint64_t i = 0; i < entries; ++i) registry.remove(&all[i], 0);
   }));
 }
 
