@@ -4,10 +4,14 @@
 
 using zokio::Task;
 
+Task<int> twice(int number) {
+  co_return 2 * number;
+}
+
 void use(int number) {
 #ifdef ZOKIO_FAIL
-  auto task = zokio::spawn([number]() -> Task<int> { co_return number; }());
+  auto task = zokio::spawn(twice(number));
 #else
-  auto task = zokio::spawn([](int n) -> Task<int> { co_return n; }, number);
+  auto task = zokio::spawn(twice, number);
 #endif
 }
