@@ -368,6 +368,11 @@ void Worker::push_local(task::Header* task) noexcept {
     probe_left_ = kProbeEvery;
     scheduler_.probe(task);
   }
+  // Only this worker fills the slot, others can but empty it: an empty one needs no exchange.
+  if (lifo_.load(std::memory_order_relaxed) == nullptr) {
+    lifo_.store(task, std::memory_order_release);
+    return;
+  }
   task::Header* older = lifo_.exchange(task, std::memory_order_acq_rel);
   if (older != nullptr) push_older(older);
 }
