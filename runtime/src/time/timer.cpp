@@ -72,6 +72,13 @@ bool Timer::fired() const noexcept {
   return node_ != nullptr && node_->state.load(std::memory_order_acquire) == State::Fired;
 }
 
+task::Header* Timer::cancel_wake_up() noexcept {
+  if (node_ == nullptr) return nullptr;
+  // Read first: it goes with the node. Only the handle frees one that fired, so the node is there.
+  task::Header* task = node_->task;
+  return cancel() ? task : nullptr;
+}
+
 bool Timer::take_wake_up() noexcept {
   if (node_ == nullptr) return false;
   mem::free_frame(std::exchange(node_, nullptr), sizeof(TimerNode));

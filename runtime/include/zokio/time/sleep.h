@@ -15,31 +15,35 @@ class [[nodiscard]] Sleep : task::Wait {
  public:
   explicit Sleep(Instant deadline) noexcept : Wait(&kOps), deadline_(deadline) {}
 
-  bool await_ready() const noexcept { return deadline_ <= Instant::now(); }
+  bool await_ready() noexcept {
+    if (deadline_ > Instant::now()) return false;
+    deadline_ = kPassed;
+    return true;
+  }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
-    task_ = task::suspend_current(h);
+    task::Header* self = task::suspend_current(h);
     // Whoever ends the timer (expiry or cancel) wakes the task.
-    return task::begin_wait(task_, this, [this]() noexcept {
-      timer_.arm(deadline_, task_);
+    return task::begin_wait(self, this, [this, self]() noexcept {
+      timer_.arm(deadline_, self);
       return true;
     });
   }
   Result<void> await_resume() noexcept {
-    if (task_ != nullptr) task::end_wait(task_);
-    if (task_ == nullptr || timer_.take_wake_up()) return {};
+    if (deadline_ == kPassed) return {};
+    task::end_wait(task::current_task());
+    if (timer_.take_wake_up()) return {};
     return fail(Errc::Cancelled, "sleep");
   }
 
  private:
+  static constexpr Instant kPassed{INT64_MIN};
+
   static void interrupt(Wait* base) noexcept {
-    auto* self = static_cast<Sleep*>(base);
-    task::Header* task = self->task_;
-    if (self->timer_.cancel()) task::wake(task);
+    if (task::Header* task = static_cast<Sleep*>(base)->timer_.cancel_wake_up()) task::wake(task);
   }
   static constexpr task::WaitOps kOps{&interrupt, "sleep"};
 
   Instant deadline_;
-  task::Header* task_ = nullptr;
   Timer timer_;
 };
 

@@ -46,6 +46,10 @@ class Timer : Pinned {
   // Thread: any. Idempotent.
   bool cancel() noexcept;
 
+  // cancel() for a timer that wakes a task: the task when it was disarmed and so has to be woken by
+  // the caller, or null.
+  task::Header* cancel_wake_up() noexcept;
+
   // True from the moment it fired until it is armed again.
   bool fired() const noexcept;
 
