@@ -34,6 +34,10 @@ struct RuntimeOptions {
   unsigned ring_entries = 256;        // of each reactor's submission queue
   unsigned blocking_threads = 8;      // at most; started on demand
   std::string thread_name = "zokio";  // prefix of thread names
+  // No threads at all: tasks, timers and I/O progress only while the thread that created the
+  // runtime is inside block_on() or run_until(), in the order they became ready. One worker, one
+  // reactor, not resizable; blocking calls still get threads, on demand.
+  bool current_thread = false;
 
   RuntimeOptions() {}
 };
@@ -73,13 +77,22 @@ class Runtime {
   // References are allowed: the caller waits.
   template <class F, class... A>
   auto block_on(F f, A&&... args) {
-    return internal::block_on(*executor(), std::move(f), std::forward<A>(args)...);
+    return internal::block_on(
+        *executor(), [this](const task::Promise& task) { await_end(task); }, std::move(f),
+        std::forward<A>(args)...);
+  }
+  // The same for a task that is there already: runs it, and on a current-thread runtime everything
+  // else meanwhile, until it has ended. Yields its outcome; rethrows what it threw.
+  template <class T>
+  Outcome<T> run_until(Task<T> task) {
+    return block_on([&task] { return std::move(task); });
   }
 
   // Live resizing. Each awaits its turn and its end; the blocking forms are for threads that are
   // not workers of this runtime (FailedPrecondition there). Errors: InvalidArgument (0 or above the
   // cap), ResourceExhausted (a thread could not be started; what was reached stays),
-  // FailedPrecondition (pool limit below the bytes in use without `force`).
+  // FailedPrecondition (pool limit below the bytes in use without `force`; workers and reactors of
+  // a current-thread runtime).
   Task<Result<ResizeReport>> resize_workers(unsigned count);
   Task<Result<ResizeReport>> resize_reactors(unsigned count);
   Result<ResizeReport> resize_workers_blocking(unsigned count);
@@ -104,6 +117,8 @@ class Runtime {
 
  private:
   struct Impl;
+  // Returns when `task` ended. A current-thread runtime is driven meanwhile.
+  void await_end(const task::Promise& task);
   explicit Runtime(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -102,12 +102,16 @@ Task<typename std::invoke_result_t<F&, A...>::value_type> run_borrowed(F* f,
 }
 
 // Rethrows what the task threw: the caller is waiting, so the exception has somewhere to go.
-template <class F, class... A>
-auto block_on(task::Executor& executor, F f, A&&... args) {
+// `await_end(promise)` returns when the task ended.
+template <class AwaitEnd, class F, class... A>
+auto block_on(task::Executor& executor, AwaitEnd await_end, F f, A&&... args) {
   ZOKIO_CHECK(task::context().worker == task::kNoWorker,
               "block_on would stop the worker that has to finish the task");
   std::tuple<A...> packed(std::forward<A>(args)...);
-  auto handle = spawn_on(executor, "block_on", &run_borrowed<F, A...>, &f, &packed);
+  auto* task = make_task(executor, "block_on", &run_borrowed<F, A...>, &f, &packed);
+  JoinHandle<SpawnResult<F, A...>> handle(task);
+  executor.schedule(task);
+  await_end(*task);
   auto outcome = handle.wait();
   if (std::exception_ptr exception = handle.exception()) std::rethrow_exception(exception);
   return outcome;

@@ -8,6 +8,7 @@
 #include "base/env.h"
 #include "io/driver.h"
 #include "os/topology.h"
+#include "rt/current_thread.h"
 #include "sched/resize.h"
 #include "sched/scheduler.h"
 #include "zokio/mem/pools.h"
@@ -26,7 +27,9 @@ struct Runtime::Impl {
   RuntimeOptions options;
   std::unique_ptr<io::Driver> driver;
   std::unique_ptr<sched::Scheduler> scheduler;
+  // One of the two: a thread that resizes, or no threads and nothing to resize.
   std::unique_ptr<sched::ResizeControl> control;
+  std::unique_ptr<CurrentThread> current_thread;
   std::once_flag stopped;
 
   Task<Result<ResizeReport>> resize(sched::ResizeControl::What what, unsigned count);
@@ -34,6 +37,12 @@ struct Runtime::Impl {
 };
 
 Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
+  if (options.current_thread) {
+    if (options.workers > 1)
+      return fail(Errc::InvalidArgument, "workers of a current-thread runtime");
+    options.workers = options.reactors = 1;
+    options.placement = Placement::Inline;
+  }
   if (options.workers == 0) options.workers = std::min(os::usable_cpus(), sched::kWorkerSlots);
   if (options.reactors == 0) options.reactors = std::min(options.workers, kDefaultReactorsMax);
   if (options.seed == 0) options.seed = env::fresh_seed();
@@ -51,9 +60,18 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
                               .blocking_threads = options.blocking_threads,
                               .thread_name = options.thread_name},
       impl->driver.get());
-  impl->control = std::make_unique<sched::ResizeControl>(*impl->scheduler, impl->driver.get(),
-                                                         options.placement);
-  ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
+  if (options.current_thread) {
+    impl->current_thread = std::make_unique<CurrentThread>(*impl->scheduler);
+    Result<void> started = impl->current_thread->start();
+    if (!started.has_value()) {
+      impl->current_thread->stop();
+      return fail(started.error());
+    }
+  } else {
+    impl->control = std::make_unique<sched::ResizeControl>(*impl->scheduler, impl->driver.get(),
+                                                           options.placement);
+    ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
+  }
   impl->options = std::move(options);
   return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));
 }
@@ -67,12 +85,23 @@ Runtime::~Runtime() {
 bool Runtime::shutdown(Duration timeout) {
   ZOKIO_CHECK(task::context().executor != impl_->scheduler.get(),
               "shutdown would wait for the task that calls it");
-  if (!impl_->scheduler->cancel_all(Instant::now() + timeout)) return false;
+  const Instant deadline = Instant::now() + timeout;
+  if (!(impl_->current_thread ? impl_->current_thread->cancel_all(deadline)
+                              : impl_->scheduler->cancel_all(deadline)))
+    return false;
   std::call_once(impl_->stopped, [this] {
-    impl_->control->stop();
+    if (impl_->current_thread)
+      impl_->current_thread->stop();
+    else
+      impl_->control->stop();
     impl_->scheduler->stop();
   });
   return true;
+}
+
+void Runtime::await_end(const task::Promise& task) {
+  if (impl_->current_thread) impl_->current_thread->run_until(task);
+  // Otherwise the caller's own wait is enough.
 }
 
 task::Executor* Runtime::executor() noexcept {
@@ -85,6 +114,7 @@ const RuntimeOptions& Runtime::options() const {
 // --- Resizing -----------------------------------------------------------------------------------
 
 Task<Result<ResizeReport>> Runtime::Impl::resize(sched::ResizeControl::What what, unsigned count) {
+  if (!control) co_return fail(Errc::FailedPrecondition, "a current-thread runtime has one size");
   auto [sender, receiver] = sync::oneshot<Result<ResizeReport>>();
   control->request(what, count, [tx = std::move(sender)](Result<ResizeReport> report) mutable {
     tx.send(std::move(report));
@@ -95,6 +125,7 @@ Task<Result<ResizeReport>> Runtime::Impl::resize(sched::ResizeControl::What what
 
 Result<ResizeReport> Runtime::Impl::resize_blocking(sched::ResizeControl::What what,
                                                     unsigned count) {
+  if (!control) return fail(Errc::FailedPrecondition, "a current-thread runtime has one size");
   if (task::context().executor == scheduler.get())
     return fail(Errc::FailedPrecondition, "a blocking resize on a worker waits for itself");
   std::promise<Result<ResizeReport>> promise;
@@ -145,10 +176,10 @@ RuntimeSnapshot Runtime::stats() const {
   RuntimeSnapshot out;
   out.taken_ns = env::now_ns();
   out.scheduler = impl_->scheduler->snapshot();
-  out.scheduler.workers_desired = impl_->control->workers_desired();
+  out.scheduler.workers_desired = impl_->control ? impl_->control->workers_desired() : 1;
   out.pools = mem::snapshots();
   out.io = impl_->driver->snapshot();
-  out.io.reactors_desired = impl_->control->reactors_desired();
+  out.io.reactors_desired = impl_->control ? impl_->control->reactors_desired() : 1;
   return out;
 }
 

@@ -186,6 +186,13 @@ Result<void> Scheduler::grow(unsigned count) {
   return {};
 }
 
+Worker& Scheduler::seat() {
+  Worker& worker = slot_or_make(0);
+  worker.seat();
+  active_.store(1, std::memory_order_release);
+  return worker;
+}
+
 void Scheduler::begin_shrink(unsigned count) noexcept {
   ZOKIO_CHECK(count >= 1, "the worker in slot 0 stays");
   const unsigned from = active_workers();
@@ -222,7 +229,8 @@ bool Scheduler::cancel_all(Instant deadline) noexcept {
     const uint64_t finished = finished_tasks();
     if (finished == registry_.inserted()) return true;
     if (Instant::now() >= deadline) return false;
-    os::futex_wait(ended_, seen, std::min(deadline, Instant::now() + std::chrono::milliseconds(10)));
+    os::futex_wait(ended_, seen,
+                   std::min(deadline, Instant::now() + std::chrono::milliseconds(10)));
   }
 }
 

@@ -54,6 +54,9 @@ class Scheduler final : public task::Executor, Pinned {
   // Starts workers up to `count` in all. The error of the first that could not be started; those
   // before it run on.
   Result<void> grow(unsigned count);
+  // Instead of grow(), for a runtime without threads: worker 0, which the caller runs. See
+  // Worker::seat.
+  Worker& seat();
   struct Shrunk {
     uint64_t moved_tasks = 0;
     uint64_t moved_timers = 0;

@@ -55,6 +55,13 @@ Result<void> Worker::start() {
   return {};
 }
 
+void Worker::seat() noexcept {
+  ZOKIO_CHECK(state() == WorkerState::Empty, "the slot is in use");
+  ended_.store(0, std::memory_order_relaxed);
+  state_.store(WorkerState::Running, std::memory_order_release);
+  lifo_budget_ = 0;  // the newest one waits for the others
+}
+
 void Worker::ask_to_retire(Worker* heir) noexcept {
   heir_ = heir;
   state_.store(WorkerState::Retiring, std::memory_order_release);
@@ -99,7 +106,7 @@ void Worker::enter() noexcept {
   context.stats = &stats_;
   context.worker = slot_;
   context.self = this;
-  context.lifo = &lifo_;
+  context.lifo = lifo_budget_ != 0 ? &lifo_ : nullptr;
   if (cache_ == nullptr) cache_ = mem::acquire_thread_cache();
   mem::set_current_cache(cache_);
   context.cache = cache_;
@@ -239,7 +246,7 @@ inline task::Header* Worker::next_task() noexcept {
       return task;
     }
   }
-  lifo_left_ = kLifoBudget;
+  lifo_left_ = lifo_budget_;
   if (task::Header* task = queue_.pop()) return task;
   if (lifo_.load(std::memory_order_relaxed) != nullptr)
     if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acquire)) return task;
@@ -388,6 +395,8 @@ inline void Worker::push_older(task::Header* task) noexcept {
 
 void Worker::push_last(task::Header* task) noexcept {
   stats_.scheduled_local.add();
+  if (lifo_budget_ == 0) [[unlikely]]
+    if (task::Header* older = lifo_.exchange(nullptr, std::memory_order_acq_rel)) push_older(older);
   push_older(task);
 }
 

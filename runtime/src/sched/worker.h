@@ -13,6 +13,7 @@
 
 #include "base/env.h"
 #include "sched/bag_queue.h"
+#include "sched/limits.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
 #include "sched/stats.h"
@@ -37,6 +38,9 @@ class Worker : Pinned {
 
   // Starts the thread. Requires: Empty. ResourceExhausted when the system has no thread to give.
   Result<void> start();
+  // Instead of start(): the caller runs the loop itself, with the calls below, always by the same
+  // thread. Tasks run in the order they became ready. Requires: Empty.
+  void seat() noexcept;
   // Asks the worker to hand everything over to `heir` (null: nobody, the scheduler stops) and end.
   void ask_to_retire(Worker* heir) noexcept;
   // Waits for its end. False when it is still inside one task at the deadline.
@@ -77,7 +81,8 @@ class Worker : Pinned {
     if (!attention_.load(std::memory_order_relaxed))
       attention_.store(true, std::memory_order_release);
   }
-  // The worker stays in one poll: what it would run next may be taken from it. Thread: the watchdog.
+  // The worker stays in one poll: what it would run next may be taken from it. Thread: the
+  // watchdog.
   void found_stuck() noexcept {
     stuck_.store(true, std::memory_order_release);
     attend();
@@ -174,6 +179,7 @@ class Worker : Pinned {
   uint32_t polls_left_ = 0;  // until the next maintenance
   uint32_t interval_ = 1;    // polls between the last two
   uint32_t lifo_left_ = 0;   // see kLifoBudget
+  uint32_t lifo_budget_ = kLifoBudget;
   uint32_t probe_left_ = 1;  // see kProbeEvery
   bool own_first_ = false;   // whose turn it is: the overflow's, or the injector's
   bool searching_ = false;

@@ -30,6 +30,7 @@ inline std::unique_ptr<zokio::Runtime> start(const Config& config) {
 // Tables of the themes; main.cpp joins them.
 std::span<const Workload> spawn_workloads();
 std::span<const Workload> tree_workloads();
+std::span<const Workload> fork_workloads();
 std::span<const Workload> turn_workloads();
 std::span<const Workload> sync_workloads();
 std::span<const Workload> time_workloads();
