@@ -20,6 +20,7 @@
 #include "zokio/task/awaitable.h"
 #include "zokio/task/task.h"
 #include "zokio/task_local.h"
+#include "zokio/time/interval.h"
 #include "zokio/time/sleep.h"
 #include "zokio/timeout.h"
 #include "zokio/when_all.h"

@@ -23,6 +23,7 @@
 #include "io/driver.h"
 #include "io/reactor.h"
 #include "os/futex.h"
+#include "os/switches.h"
 #include "sched/scheduler.h"
 #include "zokio/base/assert.h"
 #include "zokio/base/fence.h"
@@ -40,6 +41,7 @@ Result<void> Worker::start() {
   if (env::fault(env::Fault::ThreadStart))
     return fail(Errc::ResourceExhausted, "start worker", Detail::Limit);
   ended_.store(0, std::memory_order_relaxed);
+  timers_.open();
   state_.store(WorkerState::Running, std::memory_order_release);
 #ifndef ZOKIO_SIM
   try {
@@ -375,6 +377,11 @@ void Worker::push_local(task::Header* task) noexcept {
     probe_left_ = kProbeEvery;
     scheduler_.probe(task);
   }
+  // Only this worker fills the slot, others can but empty it: an empty one needs no exchange.
+  if (lifo_.load(std::memory_order_relaxed) == nullptr) {
+    lifo_.store(task, std::memory_order_release);
+    return;
+  }
   task::Header* older = lifo_.exchange(task, std::memory_order_acq_rel);
   if (older != nullptr) push_older(older);
 }
@@ -404,7 +411,7 @@ void Worker::poll_io() noexcept {
 
 void Worker::expire_timers() noexcept {
   origin_ = Origin::Timer;
-  timers_.expire({now_ns_});
+  timers_.expire({now_ns_}, kLocalQueueSlots - queue_.size());
   origin_ = Origin::Local;
 }
 
@@ -444,20 +451,20 @@ void Worker::awake() noexcept {
 // ready meanwhile wakes nobody. True when there is something to look at.
 bool Worker::spin() noexcept {
   if (spin_ns_ < 1'000) return false;
+  // Somebody else wanted this processor since the last spin: a thread that sleeps gets it back
+  // sooner than one that burns its share.
+  if (const uint64_t lost = os::involuntary_switches(); lost != switches_seen_) {
+    switches_seen_ = lost;
+    spin_ns_ = 0;
+    spin_again_ns_ = now_ns_ + kSpinPause.count();
+    return false;
+  }
   if (!searching_) searching_ = scheduler_.idle().start_searching(scheduler_.active_workers());
   if (!searching_) return false;
   const int64_t begin = env::now_ns();
   const int64_t end = std::min(begin + spin_ns_, timers_.next_deadline().ns);
   int64_t others_at = begin;
-  int64_t before = begin;
-  for (int64_t now = begin; now < end; before = std::exchange(now, env::now_ns())) {
-    // A gap: somebody else wants this processor, and a thread that sleeps gets it back sooner than
-    // one that burns its share.
-    if (now - before > 15'000) {
-      spin_ns_ = 0;
-      spin_again_ns_ = now + kSpinPause.count();
-      return false;
-    }
+  for (int64_t now = begin; now < end; now = env::now_ns()) {
     if (!scheduler_.injector().empty() || attention_.load(std::memory_order_acquire) ||
         parker_.notified()) {
       spin_ns_ = std::min<int64_t>(2 * spin_ns_, kSpinMax.count());

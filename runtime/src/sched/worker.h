@@ -191,6 +191,7 @@ class Worker : Pinned {
   uint64_t average_poll_ns_ = 500;
   int64_t spin_ns_ = 20'000;  // see spin()
   int64_t spin_again_ns_ = 0;
+  uint64_t switches_seen_ = 0;
   uint32_t last_victim_ = 0;
   mem::ThreadCache* cache_ = nullptr;
   uint64_t moved_tasks_ = 0;
