@@ -232,7 +232,7 @@ TEST_P(MpscTest, TrySendFromAForeignThreadUntilThereIsRoom) {
   auto [tx, rx] = sync::mpsc<int64_t>(4);
   auto task = runtime_->spawn(receive_all, std::move(rx), int64_t{1} << 40);
   std::thread thread([sender = std::move(tx)]() mutable {
-    for (int64_t i = 0; i < 20'000; ++i)
+    for (int64_t i = 0; i < 200; ++i)
       while (!sender.try_send(+i).has_value()) std::this_thread::yield();
     {
       auto gone = std::move(sender);
@@ -240,7 +240,7 @@ TEST_P(MpscTest, TrySendFromAForeignThreadUntilThereIsRoom) {
   });
   thread.join();
   auto got = task.wait();
-  EXPECT_EQ(got->count, 20'000);
+  EXPECT_EQ(got->count, 200);
   EXPECT_TRUE(got->in_order);
 }
 

@@ -81,7 +81,7 @@ TEST_P(NotifyTest, PingPong) {
 
 TEST_P(NotifyTest, FromAForeignThread) {
   Court court;
-  constexpr int kRounds = 2000;
+  constexpr int kRounds = 300;
   auto task = runtime_->spawn(answer, &court, kRounds);
   std::atomic<int> answered{0};
   auto listener = runtime_->spawn(
