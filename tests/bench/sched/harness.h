@@ -176,6 +176,17 @@ void measure(const Config& config, uint64_t ops, F iteration) {
   }
 }
 
+// The same for a problem that takes long enough to be a run by itself: solved once, without
+// warm-up.
+template <class F>
+void measure_whole(const Config& config, F solve) {
+  for (int run = 0; run < config.runs; ++run) {
+    const int64_t start = now_ns();
+    const bool ok = solve();
+    emit(config, "", static_cast<double>(now_ns() - start), "ns", ok);
+  }
+}
+
 // The floor: a loop that does nothing but the arithmetic of a side effect. What is within twice of
 // it has not been measured.
 inline void control(const Config& config) {

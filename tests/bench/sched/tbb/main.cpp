@@ -64,7 +64,7 @@ template <class F>
 void fork_join(const Config& config, F solve) {
   tbb::global_control control(tbb::global_control::max_allowed_parallelism, config.workers);
   tbb::task_arena arena(static_cast<int>(config.workers));
-  measure(config, 1, [&] { return arena.execute(solve); });
+  bench::measure_whole(config, [&] { return arena.execute(solve); });
 }
 
 void run_fib(const Config& config) {

@@ -43,13 +43,13 @@ Task<uint64_t> queens(Board board) {
 
 void run_fib(const Config& config) {
   auto runtime = start(config);
-  measure(config, 1,
-          [&] { return runtime->block_on(&fib, kForkFib).value_or(0) == kForkFibValue; });
+  measure_whole(config,
+                [&] { return runtime->block_on(&fib, kForkFib).value_or(0) == kForkFibValue; });
 }
 
 void run_skynet(const Config& config) {
   auto runtime = start(config);
-  measure(config, 1, [&] {
+  measure_whole(config, [&] {
     return runtime->block_on(&skynet, uint64_t{0}, kForkLeaves).value_or(0) ==
            sum_below(kForkLeaves);
   });
@@ -57,8 +57,8 @@ void run_skynet(const Config& config) {
 
 void run_queens(const Config& config) {
   auto runtime = start(config);
-  measure(config, 1,
-          [&] { return runtime->block_on(&queens, Board{}).value_or(0) == kQueensSolutions; });
+  measure_whole(
+      config, [&] { return runtime->block_on(&queens, Board{}).value_or(0) == kQueensSolutions; });
 }
 
 constexpr Workload kWorkloads[] = {
