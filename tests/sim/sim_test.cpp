@@ -14,7 +14,11 @@
 #include "zokio/mem/pools.h"
 #include "zokio/scope.h"
 #include "zokio/select.h"
+#include "zokio/sync/broadcast.h"
 #include "zokio/sync/event.h"
+#include "zokio/sync/mpsc.h"
+#include "zokio/sync/mutex.h"
+#include "zokio/sync/notify.h"
 #include "zokio/sync/oneshot.h"
 #include "zokio/sync/semaphore.h"
 #include "zokio/time/sleep.h"
@@ -184,6 +188,98 @@ Task<void> failing_scopes(Ledger* ledger, uint64_t seed) {
   }
 }
 
+Task<void> send_all(sync::MpscSender<uint64_t> argument, Ledger* ledger, uint64_t seed) {
+  auto sender = std::move(argument);  // goes before the handle of this task does
+  Rng rng(seed);
+  for (uint32_t i = rng.below(30); i > 0; --i) {
+    const uint64_t value = rng.below(100);
+    auto sent = co_await sender.send(value);
+    if (sent.has_value()) ledger->expected += value;
+    if (!sent.has_value() && sent.error().code != Errc::Cancelled) ledger->wrong = true;
+    if (rng.below(4) == 0) co_await yield_now();
+  }
+}
+
+// Senders, some of which are cancelled, into a small channel: what was sent is received.
+Task<void> channel(Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  auto [sender, receiver] = sync::mpsc<uint64_t>(1 + rng.below(4));
+  std::vector<JoinHandle<void>> tasks;
+  for (uint32_t i = 1 + rng.below(4); i > 0; --i)
+    tasks.push_back(zokio::spawn(send_all, sync::MpscSender<uint64_t>(sender), ledger, rng.next()));
+  {
+    auto gone = std::move(sender);
+  }
+  for (uint32_t taken = 0;; ++taken) {
+    auto value = co_await receiver.recv();
+    if (!value.has_value()) break;
+    ledger->sum += *value;
+    if (taken == 3) tasks.front().cancel();
+  }
+  for (auto& task : tasks) co_await task;
+}
+
+struct Turns {
+  sync::Mutex mutex;
+  sync::Notify notify;
+  bool inside = false;
+};
+
+Task<void> take_turns(Turns* turns, Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  for (int i = 0; i < 10; ++i) {
+    auto guard = co_await turns->mutex.lock();
+    if (!guard.has_value()) co_return;  // cancelled
+    if (std::exchange(turns->inside, true)) ledger->wrong = true;
+    if (rng.below(2) == 0) co_await yield_now();
+    turns->inside = false;
+    turns->notify.notify_one();
+  }
+}
+
+// Tasks under a mutex, of which the first is cancelled, and one that is told of each turn.
+Task<void> mutexes(Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  Turns turns;
+  std::vector<JoinHandle<void>> tasks;
+  for (uint32_t i = 2 + rng.below(4); i > 0; --i)
+    tasks.push_back(zokio::spawn(take_turns, &turns, ledger, rng.next()));
+  auto told = co_await turns.notify.wait();
+  if (!told.has_value()) ledger->wrong = true;
+  tasks.front().cancel();
+  for (auto& task : tasks) co_await task;
+  if (turns.mutex.is_locked()) ledger->wrong = true;
+}
+
+Task<uint64_t> listen(sync::BroadcastReceiver<uint64_t> receiver) {
+  uint64_t heard = 0;
+  while (true) {
+    auto value = co_await receiver.recv();
+    if (!value.has_value() && value.error().missed == 0) co_return heard;
+    heard += value.has_value() ? 1 : value.error().missed;
+  }
+}
+
+Task<void> broadcasts(Ledger* ledger, uint64_t seed) {
+  Rng rng(seed);
+  const uint64_t count = rng.below(40);
+  auto [sender, receiver] = sync::broadcast<uint64_t>(4);
+  std::vector<JoinHandle<uint64_t>> listeners;
+  for (uint32_t i = 1 + rng.below(3); i > 0; --i)
+    listeners.push_back(zokio::spawn(listen, sender.subscribe()));
+  for (uint64_t i = 0; i < count; ++i) {
+    sender.send(i);
+    if (rng.below(3) == 0) co_await yield_now();
+  }
+  {
+    auto gone = std::move(sender);
+  }
+  for (auto& listener : listeners) {
+    auto heard = co_await listener;
+    if (!heard.has_value() || *heard != count) ledger->wrong = true;
+  }
+}
+
 struct Outcomes {
   std::string violation;
   uint64_t hash = 0;
@@ -203,6 +299,9 @@ Outcomes run_seed(uint64_t seed) {
   world.spawn(cancel_storm, &ledger, seed * 37 + 2).detach();
   world.spawn(relay, &ledger, seed * 41 + 3).detach();
   world.spawn(failing_scopes, &ledger, seed * 43 + 4).detach();
+  world.spawn(channel, &ledger, seed * 47 + 5).detach();
+  world.spawn(mutexes, &ledger, seed * 53 + 6).detach();
+  world.spawn(broadcasts, &ledger, seed * 59 + 7).detach();
   Outcomes run;
   run.violation = world.run();
   run.hash = world.trace_hash();
