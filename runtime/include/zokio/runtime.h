@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "zokio/base/result.h"
+#include "zokio/diagnostics.h"
 #include "zokio/io/options.h"
 #include "zokio/spawn.h"
 #include "zokio/spawn_blocking.h"
@@ -34,6 +35,8 @@ struct RuntimeOptions {
   unsigned ring_entries = 256;        // of each reactor's submission queue
   unsigned blocking_threads = 8;      // at most; started on demand
   std::string thread_name = "zokio";  // prefix of thread names
+  Compensation compensation = Compensation::Wake;  // for a worker that is stuck in one task
+  unsigned compensation_workers = 1;  // ExtraWorker: at most so many more at a time
   // No threads at all: tasks, timers and I/O progress only while the thread that created the
   // runtime is inside block_on() or run_until(), in the order they became ready. One worker, one
   // reactor, not resizable; blocking calls still get threads, on demand.
@@ -117,6 +120,20 @@ class Runtime {
   // Thread: any. Takes no scheduler lock.
   RuntimeSnapshot stats() const;
   const RuntimeOptions& options() const;
+
+  // Diagnostics: docs/diagnostics.md. Thread: any. ------------------------------------------------
+
+  // The live tasks with what they wait for. Each task is held for about a microsecond, none longer.
+  TaskDump dump(const DumpOptions& options = {}) const;
+  // From now on stalls are found by `options`, and each report is given to `callback` (may be
+  // empty) on the watchdog's thread. Before, the defaults hold: stalls are counted and kept.
+  void on_stall(const StallOptions& options, StallCallback callback);
+  // The last reports, at most 16.
+  std::vector<StallReport> stalls() const;
+  // Records trace events for `length`, the newest 16,384 of each worker; begins anew if it does
+  // already. stop_trace() ends that and yields them, also after `length`.
+  void start_trace(Duration length);
+  Trace stop_trace();
 
   // Cancels every task and waits for them, at most until `deadline`. True when all ended.
   bool shutdown(Duration timeout);

@@ -9,6 +9,7 @@
 #include "io/driver.h"
 #include "os/topology.h"
 #include "rt/current_thread.h"
+#include "sched/dump.h"
 #include "sched/resize.h"
 #include "sched/scheduler.h"
 #include "zokio/mem/pools.h"
@@ -70,6 +71,10 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
   } else {
     impl->control = std::make_unique<sched::ResizeControl>(*impl->scheduler, impl->driver.get(),
                                                            options.placement);
+    impl->scheduler->watchdog().compensate(
+        {.kind = options.compensation,
+         .max_extra = options.compensation_workers,
+         .request = [control = impl->control.get()](unsigned n) { control->compensate(n); }});
     ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
   }
   impl->options = std::move(options);
@@ -177,10 +182,27 @@ RuntimeSnapshot Runtime::stats() const {
   out.taken_ns = env::now_ns();
   out.scheduler = impl_->scheduler->snapshot();
   out.scheduler.workers_desired = impl_->control ? impl_->control->workers_desired() : 1;
+  if (impl_->control) out.scheduler.workers_extra = impl_->control->workers_extra();
   out.pools = mem::snapshots();
   out.io = impl_->driver->snapshot();
   out.io.reactors_desired = impl_->control ? impl_->control->reactors_desired() : 1;
   return out;
+}
+
+TaskDump Runtime::dump(const DumpOptions& options) const {
+  return sched::Dumper(*impl_->scheduler, options).run();
+}
+void Runtime::on_stall(const StallOptions& options, StallCallback callback) {
+  impl_->scheduler->watchdog().stalls().configure(options, std::move(callback));
+}
+std::vector<StallReport> Runtime::stalls() const {
+  return impl_->scheduler->watchdog().stalls().recent();
+}
+void Runtime::start_trace(Duration length) {
+  impl_->scheduler->start_trace(length);
+}
+Trace Runtime::stop_trace() {
+  return impl_->scheduler->stop_trace();
 }
 
 }  // namespace zokio

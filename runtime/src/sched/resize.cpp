@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <bit>
 #include <future>
 #include <system_error>
@@ -42,6 +43,12 @@ void ResizeControl::request(What what, unsigned count, Done done) {
   done(fail(Errc::Unavailable, "resize", Detail::Shutdown));
 }
 
+void ResizeControl::compensate(unsigned extra) {
+  std::scoped_lock guard(mutex_);
+  extra_wanted_ = extra;
+  ready_.notify_one();
+}
+
 void ResizeControl::stop() {
   {
     std::scoped_lock guard(mutex_);
@@ -62,14 +69,33 @@ void ResizeControl::run_thread() {
   pthread_setname_np(pthread_self(), (scheduler_.thread_name() + "-ctl").substr(0, 15).c_str());
   std::unique_lock guard(mutex_);
   while (true) {
-    ready_.wait(guard, [this] { return stopping_ || !requests_.empty(); });
+    ready_.wait(guard, [this] {
+      return stopping_ || !requests_.empty() || extra_wanted_ != workers_extra();
+    });
     if (stopping_) return;
+    // First: a request may have to wait for the very worker that is stuck.
+    if (extra_wanted_ != workers_extra()) {
+      extra_.store(extra_wanted_, std::memory_order_relaxed);
+      guard.unlock();
+      reach_extra();
+      guard.lock();
+      continue;
+    }
     Request request = std::move(requests_.front());
     requests_.pop_front();
     guard.unlock();
     request.done(carry_out(request));
     guard.lock();
   }
+}
+
+// Best effort: without a thread to be had, or with the cap reached, the stuck one is waited for.
+void ResizeControl::reach_extra() {
+  const unsigned count = std::min(workers_desired() + workers_extra(), kWorkerSlots);
+  if (count > scheduler_.active_workers()) static_cast<void>(scheduler_.grow(count));
+  scheduler_.trace_outside(TraceKind::Resize, nullptr, scheduler_.active_workers());
+  // One that is itself inside a task retires when that ends; the next grow waits for it.
+  scheduler_.shrink(count, Instant::now() + kExtraRetires);
 }
 
 Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
@@ -85,18 +111,20 @@ Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
   report.requested = request.count;
   ZOKIO_CHECKED(reconcile(workers ? request.count : workers_desired(),
                           workers ? reactors_desired() : request.count, report));
-  report.reached = workers ? scheduler_.active_workers()
+  report.reached = workers ? std::min(scheduler_.active_workers(), workers_desired())
                            : static_cast<uint64_t>(std::popcount(driver_->active()));
   report.took = Instant::now() - begin;
   return report;
 }
 
 Result<void> ResizeControl::reconcile(unsigned workers, unsigned reactors, ResizeReport& report) {
-  Result<void> grown = scheduler_.grow(workers);
+  const unsigned all = std::min(workers + workers_extra(), kWorkerSlots);
+  Result<void> grown = scheduler_.grow(all);
   if (!grown.has_value()) {
-    workers_.store(scheduler_.active_workers(), std::memory_order_relaxed);
+    workers_.store(std::min(scheduler_.active_workers(), workers), std::memory_order_relaxed);
     return grown;
   }
+  scheduler_.trace_outside(TraceKind::Resize, nullptr, scheduler_.active_workers());
   workers_.store(workers > workers_ ? workers : workers_desired(), std::memory_order_relaxed);
 
   // New ones first, so that operations that have to move find a place.
@@ -112,7 +140,7 @@ Result<void> ResizeControl::reconcile(unsigned workers, unsigned reactors, Resiz
   }
   reactors_.store(reactors, std::memory_order_relaxed);
 
-  const Scheduler::Shrunk shrunk = scheduler_.shrink(workers, Instant::now() + kRetireDeadline);
+  const Scheduler::Shrunk shrunk = scheduler_.shrink(all, Instant::now() + kRetireDeadline);
   workers_.store(workers, std::memory_order_relaxed);
   report.moved_tasks += shrunk.moved_tasks;
   report.moved_timers += shrunk.moved_timers;

@@ -41,11 +41,15 @@ class ResizeControl : Pinned {
   // Errors through `done`: InvalidArgument, ResourceExhausted, DeadlineExceeded/Stalled,
   // Unavailable/Shutdown. Thread: any.
   void request(What what, unsigned count, Done done);
+  // So many workers more than were asked for, in place of stuck ones; the last call counts. They
+  // host no reactors. Thread: any.
+  void compensate(unsigned extra);
   // Refuses what is queued, closes the reactors, ends the strand. Idempotent.
   void stop();
 
   unsigned workers_desired() const noexcept { return workers_.load(std::memory_order_relaxed); }
   unsigned reactors_desired() const noexcept { return reactors_.load(std::memory_order_relaxed); }
+  unsigned workers_extra() const noexcept { return extra_.load(std::memory_order_relaxed); }
 
  private:
   struct Request {
@@ -63,6 +67,7 @@ class ResizeControl : Pinned {
   void run_thread();
   Result<ResizeReport> carry_out(const Request& request);
   Result<void> reconcile(unsigned workers, unsigned reactors, ResizeReport& report);
+  void reach_extra();
   Host wanted_host(unsigned slot, unsigned workers, unsigned reactors) const noexcept;
   Result<void> open(unsigned slot, Host host);
   Result<void> open_dedicated(unsigned slot);
@@ -76,11 +81,13 @@ class ResizeControl : Pinned {
   // Written by the strand, read by any.
   std::atomic<unsigned> workers_{0};
   std::atomic<unsigned> reactors_{0};
+  std::atomic<unsigned> extra_{0};
 
   std::mutex mutex_;
   std::condition_variable ready_;
   // Guarded by mutex_.
   std::deque<Request> requests_;
+  unsigned extra_wanted_ = 0;
   bool stopping_ = false;
 
   // Strand only (start() and stop() run while it does not).

@@ -53,6 +53,8 @@ void Scheduler::schedule_last(task::Header* task) noexcept {
 // stays in one poll.
 void Scheduler::push_outside(task::Header* task) noexcept {
   scheduled_remote_.add_shared();
+  if (unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    trace_outside(TraceKind::Wake, task);
   if (outside_pushes_.fetch_add(1, std::memory_order_relaxed) % kProbeEvery == 0) probe(task);
   injector_.push(task);
   full_fence();  // the task before the look at the idle set (idle.h)
@@ -84,14 +86,57 @@ void Scheduler::adopt(task::Header* task, const char* name) noexcept {
   task->group = group_;
   const task::Context& context = task::context();
   registry_.insert(task, context.executor == this ? context.worker : task::kNoWorker, name);
+  if (unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    adopt_unusual(task, name);
+}
+
+void Scheduler::adopt_unusual(task::Header* task, const char* name) noexcept {
+  trace_here(TraceKind::Spawn, task, *name != '\0' ? name : nullptr);
   // One that slips through here is found by the next walk of cancel_all().
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
-    task::cancel(task);
+  if ((unusual_.load(std::memory_order_relaxed) & kClosed) != 0) task::cancel(task);
+}
+
+// On whichever thread this is.
+void Scheduler::trace_here(TraceKind kind, const task::Header* task, const char* text) noexcept {
+  const task::Context& context = task::context();
+  if (context.executor == this && context.self != nullptr)
+    context.self->trace(kind, task, 0, text);
+  else
+    trace_outside(kind, task, 0, text);
+}
+
+void Scheduler::trace_outside(TraceKind kind, const task::Header* task, uint64_t value,
+                              const char* text) noexcept {
+  if ((unusual_.load(std::memory_order_relaxed) & kTraced) == 0) return;
+  TraceEvent event;
+  event.kind = kind;
+  event.at_ns = env::now_ns();
+  if (!tracer_.wants(event.at_ns)) return;
+  if (task != nullptr) event.task = id_of(task);
+  event.value = value;
+  event.text = text;
+  tracer_.record_outside(event);
+}
+
+void Scheduler::start_trace(Duration length) noexcept {
+  tracer_.start(env::now_ns(), length);
+  unusual_.fetch_or(kTraced, std::memory_order_relaxed);
+  // Those that are busy begin with their next maintenance at once, and not within 512 polls.
+  for (unsigned i = 0; i < slots_in_use(); ++i) slot(i)->attend();
+}
+
+Trace Scheduler::stop_trace() {
+  tracer_.stop();
+  unusual_.fetch_and(static_cast<uint8_t>(~kTraced), std::memory_order_relaxed);
+  return tracer_.copy();
 }
 
 void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
   // Tasks end on a worker of this scheduler, so the context's figures are ours to write.
   const task::Context& context = task::context();
+  const uint8_t unusual = unusual_.load(std::memory_order_relaxed);
+  if ((unusual & kTraced) != 0) [[unlikely]]
+    trace_here(TraceKind::End, task, nullptr);
   registry_.remove(task, context.worker);
   stats::WorkerShard& stats = *context.stats;
   switch (ending) {
@@ -105,7 +150,7 @@ void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
       stats.finished_cancelled.add();
       break;
   }
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] {
+  if ((unusual_.load(std::memory_order_relaxed) & kClosed) != 0) [[unlikely]] {
     ended_.fetch_add(1, std::memory_order_release);
     os::futex_wake(ended_, 1);
   }
@@ -218,7 +263,7 @@ Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
 }
 
 bool Scheduler::cancel_all(Instant deadline) noexcept {
-  closed_.store(true, std::memory_order_seq_cst);
+  unusual_.fetch_or(kClosed, std::memory_order_seq_cst);
   while (true) {
     // Again and again, for the tasks that came while we walked.
     registry_.for_each([](task::Header* task) {
@@ -232,6 +277,11 @@ bool Scheduler::cancel_all(Instant deadline) noexcept {
     os::futex_wait(ended_, seen,
                    std::min(deadline, Instant::now() + std::chrono::milliseconds(10)));
   }
+}
+
+uint64_t Scheduler::tasks_alive() const noexcept {
+  const uint64_t finished = finished_tasks();
+  return registry_.inserted() - finished;
 }
 
 uint64_t Scheduler::finished_tasks() const noexcept {
@@ -275,6 +325,8 @@ SchedulerSnapshot Scheduler::snapshot() const {
   out.tasks_spawned = registry_.inserted();
   out.tasks_alive = out.tasks_spawned - out.tasks_finished_ok - out.tasks_finished_error -
                     out.tasks_finished_cancelled;
+  out.stalls = watchdog_.stalls().stalls();
+  out.stall_longest_ns = watchdog_.stalls().longest_ns();
   blocking_.snapshot(out);
   return out;
 }

@@ -16,6 +16,7 @@
 #include "sched/idle.h"
 #include "sched/injector.h"
 #include "sched/task_registry.h"
+#include "sched/trace.h"
 #include "sched/watchdog.h"
 #include "sched/worker.h"
 #include "zokio/base/result.h"
@@ -84,6 +85,7 @@ class Scheduler final : public task::Executor, Pinned {
   Injector& injector() noexcept { return injector_; }
   TaskRegistry& registry() noexcept { return registry_; }
   Watchdog& watchdog() noexcept { return watchdog_; }
+  Tracer& tracer() noexcept { return tracer_; }
   // Whether a steal between the two stays in a cache that their processors share.
   bool near(const Worker& thief, const Worker& victim) const noexcept;
   // How long a poll takes, as the last worker to look found; for wake-ups from outside.
@@ -98,6 +100,13 @@ class Scheduler final : public task::Executor, Pinned {
   io::Driver* driver() const noexcept { return driver_; }
   const std::string& thread_name() const noexcept { return options_.thread_name; }
 
+  // Trace events from now on, for so long.
+  void start_trace(Duration length) noexcept;
+  Trace stop_trace();
+  void trace_outside(TraceKind kind, const task::Header* task, uint64_t value = 0,
+                     const char* text = nullptr) noexcept;
+  uint64_t tasks_alive() const noexcept;
+
   // Thread: any. Takes no lock that a worker takes to run a task.
   SchedulerSnapshot snapshot() const;
 
@@ -106,6 +115,8 @@ class Scheduler final : public task::Executor, Pinned {
   void push_outside(task::Header* task) noexcept;
   void tell_one_awake() noexcept;
   uint64_t finished_tasks() const noexcept;
+  void adopt_unusual(task::Header* task, const char* name) noexcept;
+  void trace_here(TraceKind kind, const task::Header* task, const char* text) noexcept;
 
   // Constant after construction.
   const SchedulerOptions options_;
@@ -117,6 +128,7 @@ class Scheduler final : public task::Executor, Pinned {
   Idle idle_;
   TaskRegistry registry_;
   Watchdog watchdog_{*this};
+  Tracer tracer_;
   BlockingPool blocking_;
   std::array<std::atomic<Worker*>, kWorkerSlots> slots_{};
   std::atomic<unsigned> slots_in_use_{0};
@@ -129,8 +141,11 @@ class Scheduler final : public task::Executor, Pinned {
     int64_t since_ns = 0;  // written before task, read by who takes it out
   };
   std::array<Probe, 16> probes_;
-  // New tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
-  std::atomic<bool> closed_{false};
+  // What beginnings and ends of tasks have to see to besides, usually nothing.
+  // kClosed: new tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
+  // kTraced: both are recorded; set with a recording, cleared by its stop.
+  enum Unusual : uint8_t { kClosed = 1, kTraced = 2 };
+  std::atomic<uint8_t> unusual_{0};
   Atomic<uint32_t> ended_{0};
 
   // Control strand only.

@@ -124,8 +124,10 @@ const char* TaskRegistry::name_of(const task::Header* task) const noexcept {
 }
 
 void TaskRegistry::for_each(const std::function<bool(task::Header*)>& look) {
-  std::scoped_lock guard(mutex_);
-  for (uint32_t i = 0; i < next_chunk_; ++i) {
+  // Chunk by chunk, because workers take the lock to make new ones.
+  for (uint32_t i = 0;; ++i) {
+    std::scoped_lock guard(mutex_);
+    if (i >= next_chunk_) return;
     Chunk* chunk = chunks_[i].load(std::memory_order_acquire);
     if (chunk == nullptr) continue;
     for (Atomic<uint64_t>& word : chunk->entries) {

@@ -3,6 +3,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "base/env.h"
 #include "os/futex.h"
 #include "sched/scheduler.h"
 #include "zokio/base/fence.h"
@@ -11,6 +15,7 @@ namespace zokio::sched {
 
 void Watchdog::start() {
 #ifndef ZOKIO_SIM
+  ThreadView::install_handler();
   thread_ = std::thread([this] { run(); });
 #endif
 }
@@ -47,24 +52,43 @@ void Watchdog::run() noexcept {
 
 bool Watchdog::look() noexcept {
   const unsigned slots = scheduler_.slots_in_use();
+  const int64_t now_ns = env::now_ns();
   polls_seen_.resize(slots);
   bool awake = false;
   bool stuck = false;
+  unsigned stalled = 0;
   for (unsigned i = 0; i < slots; ++i) {
     Worker& worker = *scheduler_.slot(i);
     const uint64_t polls = worker.polls();
     const bool same = std::exchange(polls_seen_[i], polls) == polls;
-    if (worker.state() != WorkerState::Running) continue;
+    const WorkerState state = worker.state();
+    if (state != WorkerState::Running && state != WorkerState::Retiring) {
+      stalls_.forget(i);
+      continue;
+    }
+    if (stalls_.look(worker, now_ns)) ++stalled;
+    if (state != WorkerState::Running) continue;
     awake = true;
-    if (!same) continue;
+    if (!same || policy_.kind == Compensation::None) continue;
     stuck = true;
     worker.found_stuck();
   }
   const bool has_work = scheduler_.has_work();
   // Work that was there at the last look, too, while somebody sleeps.
   if (has_work && (had_work_ || stuck)) scheduler_.wake_one();
+  compensate_for(stalled, has_work && had_work_);
   had_work_ = has_work;
-  return awake || has_work;
+  return awake || has_work || stalled > 0 || extra_ > 0;
+}
+
+// A worker more when one is stuck and what is ready waits all the same; one less as soon as fewer
+// are stuck.
+void Watchdog::compensate_for(unsigned stuck, bool has_work) {
+  if (policy_.kind != Compensation::ExtraWorker) return;
+  const unsigned wanted = std::min(stuck, policy_.max_extra);
+  if (wanted == extra_ || (wanted > extra_ && !has_work)) return;
+  extra_ = wanted;
+  policy_.request(wanted);
 }
 
 }  // namespace zokio::sched

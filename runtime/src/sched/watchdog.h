@@ -6,12 +6,15 @@
 //
 // It is the bound behind two economies of the workers: they wake another only when the backlog
 // seems worth it, and they measure polls by samples. When one worker stays in one poll, or a
-// backlog outlives a look, the watchdog wakes a worker for it.
+// backlog outlives a look, the watchdog wakes a worker for it. It finds stalls (stall.h), and asks
+// for workers in place of those that are stuck (Compensation).
 
 #include <cstdint>
+#include <functional>
 #include <thread>
 #include <vector>
 
+#include "sched/stall.h"
 #include "zokio/base/atomic.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
@@ -20,13 +23,22 @@ namespace zokio::sched {
 
 class Scheduler;
 
+// What to do about workers that are stuck in one task.
+struct CompensationPolicy {
+  Compensation kind = Compensation::Wake;
+  unsigned max_extra = 0;                 // ExtraWorker: at most so many
+  std::function<void(unsigned)> request;  // of so many; carried out soon, on another thread
+};
+
 class Watchdog : Pinned {
  public:
   static constexpr Duration kEvery = std::chrono::milliseconds(4);
 
-  explicit Watchdog(Scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit Watchdog(Scheduler& scheduler) : scheduler_(scheduler), stalls_(scheduler) {}
   ~Watchdog() { stop(); }
 
+  // Before start().
+  void compensate(CompensationPolicy policy) { policy_ = std::move(policy); }
   void start();
   void stop() noexcept;
   // A worker has work again. Thread: any; cheap while the watchdog looks.
@@ -38,18 +50,25 @@ class Watchdog : Pinned {
   // True while there is something to look after.
   bool look() noexcept;
 
+  StallDetector& stalls() noexcept { return stalls_; }
+  const StallDetector& stalls() const noexcept { return stalls_; }
+
  private:
   enum : uint32_t { kLooking, kAsleep, kStopping };
 
   void run() noexcept;
   void wake_up() noexcept;
+  void compensate_for(unsigned stuck, bool has_work);
 
   Scheduler& scheduler_;
+  StallDetector stalls_;
+  CompensationPolicy policy_;        // constant once started
   Atomic<uint32_t> word_{kLooking};  // futex
   std::thread thread_;
   // The watchdog's own.
   std::vector<uint64_t> polls_seen_;
   bool had_work_ = false;
+  unsigned extra_ = 0;  // workers asked for
 };
 
 }  // namespace zokio::sched

@@ -28,6 +28,7 @@
 #include "zokio/base/assert.h"
 #include "zokio/base/fence.h"
 #include "zokio/mem/thread_cache.h"
+#include "zokio/task/wait.h"
 
 namespace zokio::sched {
 
@@ -112,9 +113,11 @@ void Worker::enter() noexcept {
   context.cache = cache_;
   if (has_reactor_.load(std::memory_order_relaxed))
     context.reactor = &scheduler_.driver()->reactor(slot_);
+  view_.open();
 }
 
 void Worker::leave() noexcept {
+  view_.close();
   mem::set_current_cache(nullptr);
   task::context() = {};
 }
@@ -135,6 +138,7 @@ void Worker::run_thread() noexcept {
     parker_.park(sleep_until());
     busy_since = env::now_ns();
     learn_from_sleep(busy_since - asleep);
+    trace(TraceKind::Park, nullptr, static_cast<uint64_t>(busy_since - asleep));
     awake();
   }
   stats_.busy_ns.add(static_cast<uint64_t>(env::now_ns() - busy_since));
@@ -177,6 +181,9 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
   set_pace();
+  trace_ = scheduler_.tracer().wants(now_ns_) ? scheduler_.tracer().ring(slot_) : nullptr;
+  if (trace_ != nullptr) probe_left_ = 1;  // so that every wake-up is seen
+  trace(TraceKind::Maintain, nullptr);
   heartbeat_ns_.store(now_ns_, std::memory_order_relaxed);
   if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None) {
     carry_out_reactor_order();
@@ -233,10 +240,49 @@ inline void Worker::run(task::Header* task) noexcept {
 }
 
 void Worker::run_timed(task::Header* task) noexcept {
+  if (trace_ != nullptr) return run_traced(task);  // and so with the next one
   timed_ = false;
   const int64_t start = env::now_ns();
   run(task);
   stats_.poll_ns.record(static_cast<uint64_t>(env::now_ns() - start));
+}
+
+// No switches past the loop, so that every task is seen. The wait that ended is still in the
+// header: the task takes it out when it goes on.
+void Worker::run_traced(task::Header* task) noexcept {
+  TraceEvent event;
+  event.kind = TraceKind::Run;
+  event.task = scheduler_.id_of(task);
+  event.code = *static_cast<void**>(task->resume_point.address());
+  const uintptr_t wait = task->wait.load(std::memory_order_relaxed) & ~task::kWaitBits;
+  if (wait != 0) event.text = reinterpret_cast<const task::Wait*>(wait)->ops->name;
+  task::mark_running(task);
+  task::Context& context = task::context();
+  context.current = task;
+  context.budget = task::kPollBudget;
+  context.switches = 0;
+  event.at_ns = env::now_ns();
+  task->resume_point.resume();
+  context.current = nullptr;
+  stats_.polls.add();
+  const auto took = static_cast<uint64_t>(env::now_ns() - event.at_ns);
+  stats_.poll_ns.record(took);
+  event.value = took;
+  if (scheduler_.tracer().wants(event.at_ns + static_cast<int64_t>(took))) trace_->record(event);
+}
+
+void Worker::trace(TraceKind kind, const task::Header* task, uint64_t value,
+                   const char* text) noexcept {
+  if (trace_ == nullptr) return;
+  TraceEvent event;
+  event.kind = kind;
+  event.at_ns = env::now_ns();
+  if (!scheduler_.tracer().wants(event.at_ns)) return;
+  if (kind == TraceKind::Park) event.at_ns -= static_cast<int64_t>(value);
+  if (task != nullptr) event.task = scheduler_.id_of(task);
+  event.value = value;
+  event.text = text;
+  trace_->record(event);
 }
 
 inline task::Header* Worker::next_task() noexcept {
@@ -291,6 +337,7 @@ task::Header* Worker::steal_from(Worker& victim) noexcept {
     case LocalQueue::Steal::Hit:
       stats_.steal_hits.add();
       stats_.stolen_tasks.add(stolen.count);
+      trace(TraceKind::Steal, nullptr, stolen.count);
       return stolen.first;
     case LocalQueue::Steal::Contended:
       stats_.steal_contended.add();
@@ -374,7 +421,8 @@ void Worker::push_local(task::Header* task) noexcept {
       break;
   }
   if (--probe_left_ == 0) [[unlikely]] {
-    probe_left_ = kProbeEvery;
+    probe_left_ = trace_ != nullptr ? 1 : kProbeEvery;
+    trace(TraceKind::Wake, task);
     scheduler_.probe(task);
   }
   // Only this worker fills the slot, others can but empty it: an empty one needs no exchange.

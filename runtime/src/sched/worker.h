@@ -17,6 +17,8 @@
 #include "sched/local_queue.h"
 #include "sched/parker.h"
 #include "sched/stats.h"
+#include "sched/thread_view.h"
+#include "sched/trace.h"
 #include "time/timers.h"
 #include "zokio/base/result.h"
 #include "zokio/stats/snapshot.h"
@@ -100,6 +102,10 @@ class Worker : Pinned {
   time::Timers& timers() noexcept { return timers_; }
   Parker& parker() noexcept { return parker_; }
   stats::WorkerShard& stats() noexcept { return stats_; }
+  ThreadView& view() noexcept { return view_; }
+  // Thread: the worker's own. For events that are rare, or only happen while recording.
+  void trace(TraceKind kind, const task::Header* task, uint64_t value = 0,
+             const char* text = nullptr) noexcept;
   WorkerState state() const noexcept { return state_.load(std::memory_order_acquire); }
   uint32_t slot() const noexcept { return slot_; }
   uint64_t moved_tasks() const noexcept {
@@ -132,6 +138,7 @@ class Worker : Pinned {
   void stop_searching() noexcept;
   void run(task::Header* task) noexcept;
   void run_timed(task::Header* task) noexcept;
+  void run_traced(task::Header* task) noexcept;
   void push_older(task::Header* task) noexcept;
   bool wake_is_worth(uint64_t backlog) noexcept;
   bool spin() noexcept;
@@ -163,6 +170,7 @@ class Worker : Pinned {
   // Bumped when an order was carried out: a futex likewise.
   Atomic<uint32_t> orders_done_{0};
   stats::WorkerShard stats_;
+  ThreadView view_;
 
   // Control strand only.
   std::thread thread_;
@@ -194,6 +202,7 @@ class Worker : Pinned {
   uint64_t switches_seen_ = 0;
   uint32_t last_victim_ = 0;
   mem::ThreadCache* cache_ = nullptr;
+  TraceRing* trace_ = nullptr;  // while trace events are recorded
   uint64_t moved_tasks_ = 0;
   uint64_t moved_timers_ = 0;
 };

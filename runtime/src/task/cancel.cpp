@@ -36,7 +36,7 @@ void interrupt(Header* task) noexcept {
   for (int spins = 0;; ++spins) {
     uintptr_t word = task->wait.load(std::memory_order_acquire);
     if (word == 0) return;
-    if ((word & kWaitBusy) != 0) {
+    if ((word & kWaitBits) != 0) {
       spin_pause(spins);
       continue;
     }

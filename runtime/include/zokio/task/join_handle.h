@@ -24,7 +24,7 @@ namespace task::internal {
 class JoinWait : Wait {
  public:
   JoinWait(Promise* child, bool cancellable) noexcept
-      : Wait(&kOps), child_(child), cancellable_(cancellable) {}
+      : Wait(cancellable ? &kOps : &kEndedOps), child_(child), cancellable_(cancellable) {}
 
   bool await_ready() const noexcept {
     return child_->link.load(std::memory_order_acquire) == kFinished;
@@ -36,10 +36,12 @@ class JoinWait : Wait {
     Header* const self = self_;
     const bool ours = take_newest(child);
     bool waits;
-    if (cancellable_)
+    if (cancellable_) {
       waits = begin_wait(self, this, [this, ours]() noexcept { return publish(ours); });
-    else
+    } else {
+      show_wait(self, this);
       waits = publish(ours);
+    }
     if (!waits) {
       if (ours) wake(child);
       return self->resume_point;
@@ -48,7 +50,7 @@ class JoinWait : Wait {
   }
   // Whether the child ended; otherwise a cancel ended the wait.
   bool await_resume() noexcept {
-    if (self_ != nullptr && cancellable_) end_wait(self_);
+    if (self_ != nullptr) end_wait(self_);
     return child_->link.load(std::memory_order_acquire) == kFinished;
   }
 
@@ -75,6 +77,7 @@ class JoinWait : Wait {
       wake(self->self_);
   }
   static constexpr WaitOps kOps{&interrupt, "join"};
+  static constexpr WaitOps kEndedOps{&ignore_interrupt, "join"};
 
   Promise* child_;
   Header* self_ = nullptr;

@@ -13,9 +13,10 @@
 //   0                       not waiting, or in a wait that cannot be cancelled
 //   Wait* | kWaitBusy       begin_wait() is publishing; cancellers wait for the bit to go
 //   Wait*                   waiting
-//   Wait* | kWaitInterrupt  a canceller is inside interrupt(); end_wait() waits for its end
+//   Wait* | kWaitInterrupt  a canceller is inside interrupt(), or a dump reads the frames of the
+//                           task; end_wait() and other cancellers wait for its end
 // 0 -> busy -> waiting by the task; waiting -> interrupt -> 0 by a canceller, or waiting -> 0 by the
-// task. So a wait is interrupted at most once.
+// task. So a wait is interrupted at most once. A dump: waiting -> interrupt -> waiting.
 //
 // Nothing is missed: the task stores the word and then reads the cancel flags, a canceller sets a
 // flag and then reads the word, each with a full fence in between.
@@ -61,6 +62,13 @@ bool begin_wait(Header* self, Wait* wait, Publish publish) noexcept {
   self->wait.store(waits ? word : 0, std::memory_order_release);
   return waits;
 }
+
+// For a wait that cannot be cancelled: shows it to dumps. Call it before the awaiter is published,
+// with an interrupt() that does nothing (ignore_interrupt), and end_wait() as above.
+inline void show_wait(Header* self, Wait* wait) noexcept {
+  self->wait.store(reinterpret_cast<uintptr_t>(wait), std::memory_order_release);
+}
+inline void ignore_interrupt(Wait*) noexcept {}
 
 // The wait is over: no canceller touches the awaiter from here on. Idempotent.
 inline void end_wait(Header* self) noexcept {
