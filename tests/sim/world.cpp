@@ -62,7 +62,7 @@ void World::step(unsigned slot) {
   Worker& worker = *scheduler_->slot(slot);
   worker.enter();
   if (seats_[slot].asleep) {
-    worker.parker().take_notification();
+    static_cast<void>(worker.parker().take_notification());
     worker.awake();
     seats_[slot].asleep = false;
   }

@@ -27,9 +27,13 @@ class Parker : Pinned {
     reactor_.store(reactor, std::memory_order_release);
   }
 
-  // Simulation: whether a wake-up is waiting, and taking it.
+  // Whether a wake-up is waiting. Thread: any.
   bool notified() const noexcept { return state_.load(std::memory_order_acquire) == kNotified; }
-  void take_notification() noexcept { state_.store(kAwake, std::memory_order_relaxed); }
+  // Takes a wake-up that is waiting; the caller looks at everything afterwards, as after a sleep.
+  // Thread: owner, awake.
+  bool take_notification() noexcept {
+    return notified() && state_.exchange(kAwake, std::memory_order_acq_rel) == kNotified;
+  }
 
  private:
   // kAwake -> kFutex | kReactor by the owner; any -> kNotified by unpark(); back by the owner.

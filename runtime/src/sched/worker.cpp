@@ -514,7 +514,7 @@ bool Worker::spin() noexcept {
   int64_t others_at = begin;
   for (int64_t now = begin; now < end; now = env::now_ns()) {
     if (!scheduler_.injector().empty() || attention_.load(std::memory_order_acquire) ||
-        parker_.notified()) {
+        parker_.take_notification()) {
       spin_ns_ = std::min<int64_t>(2 * spin_ns_, kSpinMax.count());
       return true;
     }
