@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "world.h"
+#include "zokio/group.h"
 #include "zokio/join.h"
 #include "zokio/mem/pools.h"
 #include "zokio/scope.h"
@@ -302,6 +303,18 @@ Outcomes run_seed(uint64_t seed) {
   world.spawn(channel, &ledger, seed * 47 + 5).detach();
   world.spawn(mutexes, &ledger, seed * 53 + 6).detach();
   world.spawn(broadcasts, &ledger, seed * 59 + 7).detach();
+  // The same once more in groups; what a task of a group starts is in it, too.
+  const auto group_of = [&world](const GroupOptions& group) {
+    return Group(*world.scheduler().groups().create(group));
+  };
+  Group shares = group_of({.shares = 1 + static_cast<unsigned>(seed % 300)});
+  Group limited = group_of({.latency = Latency::Interactive, .max_running = 2});
+  Group background = group_of({.latency = Latency::Background});
+  if (seed % 2 == 0) {
+    shares.spawn(trees, &ledger, seed * 47 + 5)->detach();
+    background.spawn(relay, &ledger, seed * 53 + 6)->detach();
+    for (uint64_t i = 0; i < 3; ++i) limited.spawn(cancel_storm, &ledger, seed * 59 + i)->detach();
+  }
   Outcomes run;
   run.violation = world.run();
   run.hash = world.trace_hash();

@@ -41,6 +41,8 @@ struct RuntimeOptions {
   // runtime is inside block_on() or run_until(), in the order they became ready. One worker, one
   // reactor, not resizable; blocking calls still get threads, on demand.
   bool current_thread = false;
+  // Fewer workers while the cgroup's processor quota pays for fewer; looked at once a second.
+  bool follow_cpu_quota = false;
 
   RuntimeOptions() {}
 };

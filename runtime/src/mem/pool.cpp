@@ -104,7 +104,8 @@ void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why) noexc
     count_failure(refusal);
     if (may_exceed) refusal = charge(size, true);
   }
-  std::byte* object = refusal == Refusal::None ? map(size, kPageBytes) : nullptr;
+  // Aligned as chunks are: that tells a large object from a block (frame_bytes.h).
+  std::byte* object = refusal == Refusal::None ? map(size, kChunkBytes) : nullptr;
   if (object == nullptr && refusal == Refusal::None) {
     uncharge(size);
     refusal = Refusal::System;

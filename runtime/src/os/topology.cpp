@@ -85,6 +85,34 @@ double cgroup_cpu_quota(const std::string& groups, const std::string& mount) {
   return least;
 }
 
+uint32_t current_cpu() noexcept {
+  const int cpu = sched_getcpu();
+  return cpu >= 0 ? static_cast<uint32_t>(cpu) : 0;
+}
+
+CacheDomains CacheDomains::load(const std::string& root) {
+  CacheDomains out;
+  for (uint32_t cpu = 0;; ++cpu) {
+    const std::string directory = root + "/cpu" + std::to_string(cpu) + "/cache/index";
+    int largest = 0;
+    uint32_t domain = 0;
+    for (unsigned index = 0;; ++index) {
+      std::ifstream level_file(directory + std::to_string(index) + "/level");
+      int level = 0;
+      if (!(level_file >> level)) break;
+      std::ifstream list(directory + std::to_string(index) + "/shared_cpu_list");
+      uint32_t first = 0;  // the list begins with its lowest: "0-3,8"
+      if (level < largest || !(list >> first)) continue;
+      largest = level;
+      domain = first;
+    }
+    if (largest == 0) break;  // no such processor, or one that is off: the rest shares with all
+    out.domains_.push_back(domain);
+    if (domain != out.domains_.front()) out.one_ = false;
+  }
+  return out;
+}
+
 unsigned usable_cpus() {
   const unsigned by_affinity = affinity_cpus();
   std::ifstream file("/proc/self/cgroup");

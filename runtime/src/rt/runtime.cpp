@@ -75,6 +75,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
         {.kind = options.compensation,
          .max_extra = options.compensation_workers,
          .request = [control = impl->control.get()](unsigned n) { control->compensate(n); }});
+    if (options.follow_cpu_quota) impl->control->follow(std::make_unique<sched::QuotaFollower>());
     ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
   }
   impl->options = std::move(options);
@@ -183,6 +184,7 @@ RuntimeSnapshot Runtime::stats() const {
   out.scheduler = impl_->scheduler->snapshot();
   out.scheduler.workers_desired = impl_->control ? impl_->control->workers_desired() : 1;
   if (impl_->control) out.scheduler.workers_extra = impl_->control->workers_extra();
+  out.scheduler.cpu_quota = impl_->control ? impl_->control->quota() : 0;
   out.pools = mem::snapshots();
   out.io = impl_->driver->snapshot();
   out.io.reactors_desired = impl_->control ? impl_->control->reactors_desired() : 1;

@@ -20,6 +20,8 @@ ResizeControl::ResizeControl(Scheduler& scheduler, io::Driver* driver, Placement
 
 Result<void> ResizeControl::start(unsigned workers, unsigned reactors) {
   ResizeReport report;
+  asked_workers_ = workers;
+  if (follower_ != nullptr) workers = follower_->look(Instant::now(), workers).value_or(workers);
   Result<void> started = reconcile(workers, driver_ != nullptr ? reactors : 0, report);
   if (!started.has_value()) {
     for (unsigned slot = 0; slot < io::kReactorSlots; ++slot)
@@ -69,9 +71,17 @@ void ResizeControl::run_thread() {
   pthread_setname_np(pthread_self(), (scheduler_.thread_name() + "-ctl").substr(0, 15).c_str());
   std::unique_lock guard(mutex_);
   while (true) {
-    ready_.wait(guard, [this] {
+    const auto wanted = [this] {
       return stopping_ || !requests_.empty() || extra_wanted_ != workers_extra();
-    });
+    };
+    if (follower_ == nullptr)
+      ready_.wait(guard, wanted);
+    else if (!ready_.wait_for(guard, QuotaFollower::kEvery, wanted)) {
+      guard.unlock();
+      look_at_quota();
+      guard.lock();
+      continue;
+    }
     if (stopping_) return;
     // First: a request may have to wait for the very worker that is stuck.
     if (extra_wanted_ != workers_extra()) {
@@ -98,6 +108,15 @@ void ResizeControl::reach_extra() {
   scheduler_.shrink(count, Instant::now() + kExtraRetires);
 }
 
+// A change that cannot be carried out in full stays as far as it came; the next change of the quota
+// tries again.
+void ResizeControl::look_at_quota() {
+  const std::optional<unsigned> workers = follower_->look(Instant::now(), asked_workers_);
+  if (!workers.has_value() || *workers == workers_desired()) return;
+  ResizeReport report;
+  static_cast<void>(reconcile(*workers, reactors_desired(), report).has_value());
+}
+
 Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
   const Instant begin = Instant::now();
   const bool workers = request.what == What::Workers;
@@ -105,6 +124,7 @@ Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
   if (request.count == 0 || request.count > cap)
     return fail(Errc::InvalidArgument, workers ? "resize workers" : "resize reactors");
   if (!workers && driver_ == nullptr) return fail(Errc::FailedPrecondition, "resize reactors");
+  if (workers) asked_workers_ = request.count;
   ResizeReport report;
   report.component = workers ? "workers" : "reactors";
   report.from = workers ? workers_desired() : reactors_desired();

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "io/driver.h"
+#include "sched/quota.h"
 #include "sched/scheduler.h"
 #include "zokio/io/options.h"
 #include "zokio/stats/resize_report.h"
@@ -35,6 +36,12 @@ class ResizeControl : Pinned {
   // `driver` null: no reactors. Both outlive this.
   ResizeControl(Scheduler& scheduler, io::Driver* driver, Placement placement);
   ~ResizeControl() { stop(); }
+
+  // Keeps the number of workers within what the cgroup's processor quota pays for: at most what
+  // start() or the last request asked for, at least 1. Before start().
+  void follow(std::unique_ptr<QuotaFollower> follower) { follower_ = std::move(follower); }
+  // Processors that the quota pays for; 0: none, or not followed. Thread: any.
+  double quota() const noexcept { return follower_ ? follower_->quota() : 0; }
 
   // First start: on the calling thread, before any request. On an error nothing runs.
   Result<void> start(unsigned workers, unsigned reactors);
@@ -65,6 +72,7 @@ class ResizeControl : Pinned {
   };
 
   void run_thread();
+  void look_at_quota();
   Result<ResizeReport> carry_out(const Request& request);
   Result<void> reconcile(unsigned workers, unsigned reactors, ResizeReport& report);
   void reach_extra();
@@ -77,6 +85,7 @@ class ResizeControl : Pinned {
   Scheduler& scheduler_;
   io::Driver* const driver_;
   const Placement placement_;
+  std::unique_ptr<QuotaFollower> follower_;
 
   // Written by the strand, read by any.
   std::atomic<unsigned> workers_{0};
@@ -90,6 +99,7 @@ class ResizeControl : Pinned {
   unsigned extra_wanted_ = 0;
   bool stopping_ = false;
 
+  unsigned asked_workers_ = 1;  // strand only, as the following
   // Strand only (start() and stop() run while it does not).
   std::array<Host, io::kReactorSlots> hosts_{};
   std::array<std::unique_ptr<Dedicated>, io::kReactorSlots> dedicated_;

@@ -156,6 +156,17 @@ void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
   }
 }
 
+void Scheduler::leave_group(task::Header* task) noexcept {
+  ZOKIO_CHECK(task::context().executor == this, "a task moves between groups of its own runtime");
+  if (Group* group = groups_.owner_of(task->group)) group->move_out(task);
+}
+
+void Scheduler::move_in(task::Header* task) noexcept {
+  leave_group(task);
+  std::atomic_ref(task->group).store(group_, std::memory_order_relaxed);
+  schedule(task);
+}
+
 void Scheduler::probe(task::Header* task) noexcept {
   for (Probe& probe : probes_) {
     if (probe.task.load(std::memory_order_relaxed) != nullptr) continue;
@@ -181,10 +192,6 @@ void Scheduler::probe_arrived(task::Header* task, stats::Histogram& delay) noexc
   }
 }
 
-bool Scheduler::near(const Worker&, const Worker&) const noexcept {
-  return true;
-}
-
 void Scheduler::wake_one() noexcept {
   // The generator is only for simulations, where the choice is the oracle's.
   Rng rng;
@@ -193,7 +200,7 @@ void Scheduler::wake_one() noexcept {
 }
 
 bool Scheduler::has_work() const noexcept {
-  if (!injector_.empty()) return true;
+  if (!injector_.empty() || groups_.ready()) return true;
   for (unsigned i = 0; i < slots_in_use(); ++i) {
     Worker* worker = slot(i);
     // The newest task of a worker that is awake is as good as running.
@@ -328,6 +335,7 @@ SchedulerSnapshot Scheduler::snapshot() const {
   out.stalls = watchdog_.stalls().stalls();
   out.stall_longest_ns = watchdog_.stalls().longest_ns();
   blocking_.snapshot(out);
+  out.groups = groups_.stats();
   return out;
 }
 

@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "os/topology.h"
 #include "sched/blocking_pool.h"
+#include "sched/group_set.h"
 #include "sched/idle.h"
 #include "sched/injector.h"
 #include "sched/task_registry.h"
@@ -50,6 +52,11 @@ class Scheduler final : public task::Executor, Pinned {
   void finished(task::Header* task, task::Ending ending) noexcept override;
   uint64_t id_of(const task::Header* task) const noexcept override { return registry_.id_of(task); }
 
+  // The current task, suspended, leaves its group; whoever calls gives it another.
+  void leave_group(task::Header* task) noexcept;
+  // It leaves its group for none, and is scheduled.
+  void move_in(task::Header* task) noexcept;
+
   // Control strand only. --------------------------------------------------------------------------
 
   // Starts workers up to `count` in all. The error of the first that could not be started; those
@@ -84,10 +91,15 @@ class Scheduler final : public task::Executor, Pinned {
   unsigned active_workers() const noexcept { return active_.load(std::memory_order_acquire); }
   Injector& injector() noexcept { return injector_; }
   TaskRegistry& registry() noexcept { return registry_; }
+  GroupSet& groups() noexcept { return groups_; }
   Watchdog& watchdog() noexcept { return watchdog_; }
   Tracer& tracer() noexcept { return tracer_; }
   // Whether a steal between the two stays in a cache that their processors share.
-  bool near(const Worker& thief, const Worker& victim) const noexcept;
+  bool near(const Worker& thief, const Worker& victim) const noexcept {
+    return one_cache_ || caches_.shared(thief.cpu(), victim.cpu());
+  }
+  // Everything is near.
+  bool one_cache() const noexcept { return one_cache_; }
   // How long a poll takes, as the last worker to look found; for wake-ups from outside.
   void note_average_poll(uint64_t ns) noexcept {
     average_poll_ns_.store(ns, std::memory_order_relaxed);
@@ -122,6 +134,8 @@ class Scheduler final : public task::Executor, Pinned {
   const SchedulerOptions options_;
   io::Driver* const driver_;
   const uint16_t group_;
+  const os::CacheDomains caches_ = os::CacheDomains::load();
+  const bool one_cache_ = caches_.one();
 
   // Any thread, by the rules of their types.
   Injector injector_;
@@ -130,6 +144,7 @@ class Scheduler final : public task::Executor, Pinned {
   Watchdog watchdog_{*this};
   Tracer tracer_;
   BlockingPool blocking_;
+  GroupSet groups_{*this};
   std::array<std::atomic<Worker*>, kWorkerSlots> slots_{};
   std::atomic<unsigned> slots_in_use_{0};
   std::atomic<unsigned> active_{0};

@@ -156,6 +156,8 @@ Worker::Step Worker::step() noexcept {
   task::Header* task = nullptr;
   if (polls_left_ == 0 || attention_.load(std::memory_order_relaxed)) [[unlikely]] {
     if (!maintain(task)) return Step::Retire;
+    if (groups_go_on_) [[unlikely]]
+      return Step::Ran;
   }
   if (task == nullptr) task = next_task();
   if (task == nullptr) {
@@ -163,11 +165,12 @@ Worker::Step Worker::step() noexcept {
     if (!maintain(task)) return Step::Retire;
     if (task == nullptr) task = next_task();
     if (task == nullptr) task = search();
+    if (task == nullptr && scheduler_.groups().ready() && run_groups(true)) return Step::Ran;
   }
   if (task == nullptr) {
     if (just_woken_) stats_.noop_wakeups.add();
     just_woken_ = false;
-    polls_left_ = 0;
+    polls_left_ = interval_ = 0;  // looking around and sleeping is no part of the average
     return Step::Idle;
   }
   just_woken_ = false;
@@ -178,6 +181,7 @@ Worker::Step Worker::step() noexcept {
 
 bool Worker::maintain(task::Header*& task) noexcept {
   attention_.store(false, std::memory_order_relaxed);
+  groups_go_on_ = false;
   if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
   set_pace();
@@ -192,6 +196,12 @@ bool Worker::maintain(task::Header*& task) noexcept {
   }
   expire_timers();
   if (now_ns_ - io_polled_ns_ >= kPollIoEvery.count()) poll_io();
+  if (!scheduler_.one_cache()) cpu_.store(os::current_cpu(), std::memory_order_relaxed);
+  timed_ = true;
+  // A backlog that lasted an interval is worth a wake-up whatever the average says.
+  if (queue_.size() + overflow_.size() > 1 && wake_is_worth(UINT64_MAX)) scheduler_.wake_one();
+  if (scheduler_.groups().ready() && share_with_groups()) [[unlikely]]
+    return true;
   own_first_ = !own_first_;
   if (own_first_) task = overflow_.take_one();
   if (task == nullptr) {
@@ -201,9 +211,6 @@ bool Worker::maintain(task::Header*& task) noexcept {
     else
       task = scheduler_.injector().take_one(slot_);
   }
-  timed_ = true;
-  // A backlog that lasted an interval is worth a wake-up whatever the average says.
-  if (queue_.size() + overflow_.size() > 1 && wake_is_worth(UINT64_MAX)) scheduler_.wake_one();
   return true;
 }
 
@@ -212,8 +219,9 @@ void Worker::set_pace() noexcept {
   const int64_t before = now_ns_;
   now_ns_ = env::now_ns();
   const uint32_t polls = interval_ - polls_left_;
+  ran_ns_ = polls > 0 ? now_ns_ - before : 0;
   if (polls > 0) {
-    const uint64_t average = static_cast<uint64_t>(now_ns_ - before) / polls;
+    const uint64_t average = static_cast<uint64_t>(ran_ns_) / polls;
     average_poll_ns_ = (3 * average_poll_ns_ + average) / 4 + 1;
     scheduler_.note_average_poll(average_poll_ns_);
   }
@@ -222,21 +230,25 @@ void Worker::set_pace() noexcept {
   polls_left_ = interval_;
 }
 
+void Worker::resume(task::Header* task, uint32_t switches) noexcept {
+  task::mark_running(task);
+  task::Context& context = task::context();
+  context.current = task;
+  context.budget = task::kPollBudget;
+  context.switches = switches;
+  task->resume_point.resume();
+  // The task may be gone, or running on another worker already.
+  context.current = nullptr;
+  stats_.polls.add(1 + switches - context.switches);
+}
+
 inline void Worker::run(task::Header* task) noexcept {
   if (polls_left_ > 0) --polls_left_;
   if ((task->status & task::Header::kProbed) != 0) [[unlikely]]
     scheduler_.probe_arrived(task, stats_.delay_ns);
   if (timed_) [[unlikely]]
     return run_timed(task);
-  task::mark_running(task);
-  task::Context& context = task::context();
-  context.current = task;
-  context.budget = task::kPollBudget;
-  context.switches = task::kInlineSwitches;
-  task->resume_point.resume();
-  // The task may be gone, or running on another worker already.
-  context.current = nullptr;
-  stats_.polls.add(1 + task::kInlineSwitches - context.switches);
+  resume(task, task::kInlineSwitches);
 }
 
 void Worker::run_timed(task::Header* task) noexcept {
@@ -363,6 +375,7 @@ task::Header* Worker::steal() noexcept {
   }
   const unsigned start = env::choose(env::Choice::StealVictim, workers, rng_);
   for (const bool near : {true, false}) {
+    if (!near && scheduler_.one_cache()) break;
     for (unsigned i = 0; i < workers; ++i) {
       Worker* victim = scheduler_.slot((start + i) % workers);
       if (victim == nullptr || victim == this || scheduler_.near(*this, *victim) != near) continue;
@@ -487,6 +500,7 @@ void Worker::awake() noexcept {
   searching_ = scheduler_.idle().wake_up(slot_);
   just_woken_ = true;
   mem::unpark_thread_cache(cache_);
+  cpu_.store(os::current_cpu(), std::memory_order_relaxed);
   WorkerState parked = WorkerState::Parked;
   state_.compare_exchange_strong(parked, WorkerState::Running, std::memory_order_acq_rel);
   full_fence();  // the state before the watchdog's word; it fences between the word and the states
@@ -546,6 +560,7 @@ void Worker::hand_over() noexcept {
   while (task::Header* task = queue_.pop()) left.push_back(task);
   while (task::Header* task = overflow_.take_one()) left.push_back(task);
   scheduler_.injector().push_front(left);
+  polls_left_ = interval_ = 0;  // should the slot be used again
   moved_tasks_ = left.size();
   moved_timers_ = heir_ != nullptr ? timers_.move_to(heir_->timers_) : 0;
   if (moved_timers_ > 0) heir_->unpark();  // its sleep may be too long now

@@ -13,6 +13,7 @@
 
 #include "base/env.h"
 #include "sched/bag_queue.h"
+#include "sched/group_clock.h"
 #include "sched/limits.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
@@ -98,6 +99,8 @@ class Worker : Pinned {
   bool has_surplus() const noexcept {
     return !queue_.empty() || !overflow_.empty() || newest_is_surplus();
   }
+  // The processor it was seen on last. A moment's figure.
+  uint32_t cpu() const noexcept { return cpu_.load(std::memory_order_relaxed); }
   uint64_t polls() const noexcept { return stats_.polls.read(); }
   time::Timers& timers() noexcept { return timers_; }
   Parker& parker() noexcept { return parker_; }
@@ -137,6 +140,12 @@ class Worker : Pinned {
   task::Header* steal_newest() noexcept;
   void stop_searching() noexcept;
   void run(task::Header* task) noexcept;
+  void resume(task::Header* task, uint32_t switches) noexcept;
+  // Turns of groups (worker_groups.cpp). True when it ran a task.
+  bool run_groups(bool last_resort) noexcept;
+  // At a maintenance. True when the turn ended and groups are still behind: the next step is theirs.
+  bool share_with_groups() noexcept;
+  bool has_own_work() const noexcept;
   void run_timed(task::Header* task) noexcept;
   void run_traced(task::Header* task) noexcept;
   void push_older(task::Header* task) noexcept;
@@ -165,6 +174,7 @@ class Worker : Pinned {
   Atomic<bool> stuck_{false};
   Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
   Atomic<bool> has_reactor_{false};
+  Atomic<uint32_t> cpu_{0};
   // 0 while the thread runs, 1 when it is through: a futex for the control strand.
   Atomic<uint32_t> ended_{1};
   // Bumped when an order was carried out: a futex likewise.
@@ -185,7 +195,7 @@ class Worker : Pinned {
   Origin origin_ = Origin::Local;
   Rng rng_;
   uint32_t polls_left_ = 0;  // until the next maintenance
-  uint32_t interval_ = 1;    // polls between the last two
+  uint32_t interval_ = 0;    // polls between the last two; 0: none that count
   uint32_t lifo_left_ = 0;   // see kLifoBudget
   uint32_t lifo_budget_ = kLifoBudget;
   uint32_t probe_left_ = 1;  // see kProbeEvery
@@ -200,6 +210,9 @@ class Worker : Pinned {
   int64_t spin_ns_ = 20'000;  // see spin()
   int64_t spin_again_ns_ = 0;
   uint64_t switches_seen_ = 0;
+  int64_t ran_ns_ = 0;  // time in polls between the last two maintenances
+  GroupTurns turns_;
+  bool groups_go_on_ = false;  // see share_with_groups
   uint32_t last_victim_ = 0;
   mem::ThreadCache* cache_ = nullptr;
   TraceRing* trace_ = nullptr;  // while trace events are recorded

@@ -46,6 +46,24 @@ struct WorkerSnapshot {
   int64_t heartbeat_ns = 0;  // monotonic instant of the last pass of the loop
 };
 
+// The figures of one group of tasks.
+struct GroupStats {
+  std::string name;
+  uint64_t shares = 0;
+  uint64_t spawned = 0;   // tasks that came in: spawned in it, started by its tasks, moved to it
+  uint64_t finished = 0;  // tasks that ended in it or moved away
+  uint64_t queued = 0;    // that wait to be let in (max_running)
+  uint64_t running = 0;   // let in and not ended: ready, running or waiting for something
+  uint64_t ready = 0;     // of those, in the queue for a worker
+  uint64_t refused = 0;   // spawns and reservations that hit a limit
+  uint64_t polls = 0;     // resumptions of tasks
+  uint64_t cpu_ns = 0;    // time in them, by the clock
+  // The frames of the first coroutines of its tasks, in full blocks of the pool, and what tasks
+  // reserved.
+  uint64_t memory_bytes = 0;
+  HistogramSnapshot delay_ns;  // ready to running, by samples
+};
+
 struct SchedulerSnapshot {
   uint32_t workers_desired = 0;
   std::vector<WorkerSnapshot> workers;  // every slot that was ever used
@@ -65,6 +83,8 @@ struct SchedulerSnapshot {
   uint32_t workers_extra = 0;  // in place of stuck ones now: Compensation::ExtraWorker
   HistogramSnapshot delay_ns;  // ready to running
   HistogramSnapshot poll_ns;   // one resumption
+  std::vector<GroupStats> groups;  // those that have a handle or a task
+  double cpu_quota = 0;            // processors that the cgroup pays for; 0: none, or not followed
 };
 
 struct PoolSnapshot {

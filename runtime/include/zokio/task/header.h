@@ -80,7 +80,9 @@ uint16_t acquire_group(Executor* executor) noexcept;
 void release_group(uint16_t group) noexcept;
 
 inline Executor* executor_of(const Header* task) noexcept {
-  return executor_table[task->group].load(std::memory_order_relaxed);
+  // A task may move to another group while others look at its handle.
+  const uint16_t group = __atomic_load_n(&task->group, __ATOMIC_RELAXED);
+  return executor_table[group].load(std::memory_order_relaxed);
 }
 
 // The running task. Requires: called from a task.
