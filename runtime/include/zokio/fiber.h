@@ -52,7 +52,8 @@ concept Awaiter = requires(W& w, std::coroutine_handle<> h) {
 };
 
 template <class A>
-concept Awaitable = Awaiter<std::remove_reference_t<decltype(awaiter_of(std::declval<A>()))>>;
+concept Awaitable =
+    Awaiter<std::remove_reference_t<decltype(fibers::awaiter_of(std::declval<A>()))>>;
 
 // What co_await yields; a value where that would refer into an awaiter that is gone by then.
 template <class W, class R = decltype(std::declval<W&>().await_resume())>

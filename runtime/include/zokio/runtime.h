@@ -32,11 +32,11 @@ struct RuntimeOptions {
   uint64_t seed = 0;  // of steal order; 0: from the clock
 
   Placement placement = Placement::Inline;
-  unsigned ring_entries = 256;        // of each reactor's submission queue
-  unsigned blocking_threads = 8;      // at most; started on demand
-  std::string thread_name = "zokio";  // prefix of thread names
+  unsigned ring_entries = 256;                     // of each reactor's submission queue
+  unsigned blocking_threads = 8;                   // at most; started on demand
+  std::string thread_name = "zokio";               // prefix of thread names
   Compensation compensation = Compensation::Wake;  // for a worker that is stuck in one task
-  unsigned compensation_workers = 1;  // ExtraWorker: at most so many more at a time
+  unsigned compensation_workers = 1;               // ExtraWorker: at most so many more at a time
   // No threads at all: tasks, timers and I/O progress only while the thread that created the
   // runtime is inside block_on() or run_until(), in the order they became ready. One worker, one
   // reactor, not resizable; blocking calls still get threads, on demand.

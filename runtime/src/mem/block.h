@@ -7,8 +7,8 @@
 
 #include "mem/poison.h"
 #include "mem/pool.h"
-#include "zokio/mem/size_class.h"
 #include "mem/thread_cache.h"
+#include "zokio/mem/size_class.h"
 
 namespace zokio::mem {
 

@@ -22,8 +22,8 @@ void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) 
   ZOKIO_CHECK(ours, "memory given back with the wrong size, to the wrong pool, or twice");
 }
 
-// The first block of a lot in the depot. Two words, the size of the smallest block: the count shares
-// one with a pointer, which has 48 bits.
+// The first block of a lot in the depot. Two words, the size of the smallest block: the count
+// shares one with a pointer, which has 48 bits.
 struct LotHead {
   FreeBlock* next;
   uint64_t word;

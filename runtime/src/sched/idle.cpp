@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <mutex>
 
-#include "zokio/base/fence.h"
 #include "zokio/base/assert.h"
+#include "zokio/base/fence.h"
 
 namespace zokio::sched {
 

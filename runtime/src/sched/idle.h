@@ -16,10 +16,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "zokio/base/cache_line.h"
 #include "base/env.h"
-#include "zokio/base/spin_lock.h"
 #include "sched/limits.h"
+#include "zokio/base/cache_line.h"
+#include "zokio/base/spin_lock.h"
 
 namespace zokio::sched {
 

@@ -59,8 +59,8 @@ inline constexpr uint32_t kProbeEvery = 64;
 // How long a resize waits for a worker that is inside one task, or a reactor inside one operation.
 inline constexpr Duration kRetireDeadline = std::chrono::seconds(10);
 
-// How long the control strand waits for a worker that stood in for a stuck one. Others' resizes wait
-// meanwhile.
+// How long the control strand waits for a worker that stood in for a stuck one. Others' resizes
+// wait meanwhile.
 inline constexpr Duration kExtraRetires = std::chrono::milliseconds(100);
 
 // A blocking thread without work ends after this.

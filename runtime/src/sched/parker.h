@@ -4,7 +4,6 @@
 // How one worker sleeps and is woken: in its reactor when it hosts one, on a futex otherwise.
 // A wake-up before the sleep is kept, so it is never lost; several are one.
 
-
 #include "zokio/base/atomic.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"

@@ -93,8 +93,8 @@ void TaskRegistry::remove_elsewhere(Chunk* chunk, uint32_t slot) noexcept {
   Atomic<uint64_t>& word = chunk->entries[slot % kChunkEntries];
   uint32_t following = home.returned.load(std::memory_order_relaxed);
   release_entry(word, following);
-  const uint64_t generation =
-      word.load(std::memory_order_relaxed) >> kGenerationShift << kGenerationShift;
+  const uint64_t generation = word.load(std::memory_order_relaxed) >> kGenerationShift
+                                                                          << kGenerationShift;
   while (!home.returned.compare_exchange_weak(following, slot, std::memory_order_release,
                                               std::memory_order_relaxed))
     word.store(generation | uint64_t{following} << 2 | kFree, std::memory_order_relaxed);

@@ -58,8 +58,8 @@ class TaskRegistry : Pinned {
   // "" for none. Requires: the task is pinned or the caller's own.
   const char* name_of(const task::Header* task) const noexcept;
 
-  // Calls `look` for every live task, one at a time, pinned meanwhile; tasks that come and go at the
-  // same time may be missed. Keep it short: the end of the task waits. False ends the walk.
+  // Calls `look` for every live task, one at a time, pinned meanwhile; tasks that come and go at
+  // the same time may be missed. Keep it short: the end of the task waits. False ends the walk.
   void for_each(const std::function<bool(task::Header*)>& look);
 
   uint64_t inserted() const noexcept;
@@ -87,8 +87,8 @@ class TaskRegistry : Pinned {
   struct Chunk {
     uint32_t shard = 0;
     uint32_t index = 0;
-    Chunk* next = nullptr;                       // of the same shard
-    std::atomic<const char**> names{nullptr};    // by entry; made for the first task with a name
+    Chunk* next = nullptr;                     // of the same shard
+    std::atomic<const char**> names{nullptr};  // by entry; made for the first task with a name
     std::array<Atomic<uint64_t>, kChunkEntries> entries{};
   };
 
@@ -106,7 +106,8 @@ class TaskRegistry : Pinned {
 
   static unsigned shard_index(uint32_t worker) noexcept;
   Atomic<uint64_t>& entry(uint32_t slot) const noexcept {
-    return chunks_[slot / kChunkEntries].load(std::memory_order_acquire)
+    return chunks_[slot / kChunkEntries]
+        .load(std::memory_order_acquire)
         ->entries[slot % kChunkEntries];
   }
   void insert_slow(task::Header* task, uint32_t worker, const char* name) noexcept;
@@ -132,7 +133,8 @@ class TaskRegistry : Pinned {
   // Live to free, with `next` behind; waits while it is pinned.
   static void release_entry(Atomic<uint64_t>& word, uint32_t next) noexcept {
     uint64_t live = word.load(std::memory_order_relaxed) & ~kPinned;
-    const uint64_t free = live >> kGenerationShift << kGenerationShift | uint64_t{next} << 2 | kFree;
+    const uint64_t free =
+        live >> kGenerationShift << kGenerationShift | uint64_t{next} << 2 | kFree;
     // Ordering: acquire; what a walker did to the task happens before its frame goes.
     for (int spins = 0; !word.compare_exchange_weak(live, free, std::memory_order_acquire,
                                                     std::memory_order_relaxed);

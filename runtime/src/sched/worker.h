@@ -143,7 +143,8 @@ class Worker : Pinned {
   void resume(task::Header* task, uint32_t switches) noexcept;
   // Turns of groups (worker_groups.cpp). True when it ran a task.
   bool run_groups(bool last_resort) noexcept;
-  // At a maintenance. True when the turn ended and groups are still behind: the next step is theirs.
+  // At a maintenance. True when the turn ended and groups are still behind: the next step is
+  // theirs.
   bool share_with_groups() noexcept;
   bool has_own_work() const noexcept;
   void run_timed(task::Header* task) noexcept;

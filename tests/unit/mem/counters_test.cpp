@@ -3,8 +3,8 @@
 
 #include <sys/resource.h>
 
-#include "zokio/mem/size_class.h"
 #include "pools_fixture.h"
+#include "zokio/mem/size_class.h"
 
 namespace zokio::mem {
 namespace {

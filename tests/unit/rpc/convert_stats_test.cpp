@@ -46,7 +46,22 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
   s.taken_ns = 100;
   zokio::WorkerSnapshot w{1, zokio::WorkerState::Running, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
                           14};
-  s.scheduler = {1, {w}, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, some_values(), some_values()};
+  s.scheduler = {.workers_desired = 1,
+                 .workers = {w},
+                 .injector_depth = 2,
+                 .scheduled_remote = 3,
+                 .blocking_depth = 4,
+                 .blocking_threads = 5,
+                 .blocking_busy = 6,
+                 .timers_pending = 7,
+                 .tasks_spawned = 8,
+                 .tasks_finished_ok = 9,
+                 .tasks_finished_error = 10,
+                 .tasks_finished_cancelled = 11,
+                 .tasks_alive = 12,
+                 .delay_ns = some_values(),
+                 .poll_ns = some_values(),
+                 .groups = {}};
   zokio::PoolSnapshot p{"frames", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, true};
   s.pools = {p};
   zokio::ReactorSnapshot r{

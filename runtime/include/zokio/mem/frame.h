@@ -29,8 +29,8 @@ void free_frame_slow(void* frame, std::size_t bytes) noexcept;
 
 // Null: this thread has no cache. The address is computed by volatile assembler, for the reason in
 // task/context.h.
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local FrameCache* thread_frame_cache
-    asm("zokio_thread_frame_cache");
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local FrameCache* thread_frame_cache asm(
+    "zokio_thread_frame_cache");
 inline FrameCache* frame_cache() noexcept {
   FrameCache** address;
   asm volatile(
@@ -77,8 +77,12 @@ inline void free_frame(void* frame, std::size_t bytes) noexcept {
 
 #else
 
-inline void* allocate_frame(std::size_t bytes) noexcept { return allocate_frame_slow(bytes); }
-inline void free_frame(void* frame, std::size_t bytes) noexcept { free_frame_slow(frame, bytes); }
+inline void* allocate_frame(std::size_t bytes) noexcept {
+  return allocate_frame_slow(bytes);
+}
+inline void free_frame(void* frame, std::size_t bytes) noexcept {
+  free_frame_slow(frame, bytes);
+}
 
 #endif
 

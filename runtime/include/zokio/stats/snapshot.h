@@ -78,11 +78,11 @@ struct SchedulerSnapshot {
   uint64_t tasks_finished_error = 0;  // ended with an error other than Cancelled, or an exception
   uint64_t tasks_finished_cancelled = 0;
   uint64_t tasks_alive = 0;
-  uint64_t stalls = 0;            // times a worker stayed in one task: stats/stall.h
+  uint64_t stalls = 0;  // times a worker stayed in one task: stats/stall.h
   uint64_t stall_longest_ns = 0;
-  uint32_t workers_extra = 0;  // in place of stuck ones now: Compensation::ExtraWorker
-  HistogramSnapshot delay_ns;  // ready to running
-  HistogramSnapshot poll_ns;   // one resumption
+  uint32_t workers_extra = 0;      // in place of stuck ones now: Compensation::ExtraWorker
+  HistogramSnapshot delay_ns;      // ready to running
+  HistogramSnapshot poll_ns;       // one resumption
   std::vector<GroupStats> groups;  // those that have a handle or a task
   double cpu_quota = 0;            // processors that the cgroup pays for; 0: none, or not followed
 };

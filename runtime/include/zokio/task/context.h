@@ -59,8 +59,8 @@ struct Context {
 #if defined(__x86_64__) && !defined(ZOKIO_MODEL)
 
 // Initial-exec, so that it costs two instructions in a program and in a shared library alike.
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local Context thread_context
-    asm("zokio_thread_context");
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local Context thread_context asm(
+    "zokio_thread_context");
 
 // Thread: the calling one.
 inline Context& context() noexcept {

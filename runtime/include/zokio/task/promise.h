@@ -128,9 +128,7 @@ struct ValuePromise<void> : Promise {
     if ((status & kException) != 0) [[unlikely]]
       std::rethrow_exception(*exception());
   }
-  Ending ending() const noexcept {
-    return (status & kValue) != 0 ? Ending::Ok : Ending::Failed;
-  }
+  Ending ending() const noexcept { return (status & kValue) != 0 ? Ending::Ok : Ending::Failed; }
   Outcome<void> outcome() {
     if ((status & kValue) == 0) return fail(Errc::Internal, "task", Detail::Panicked);
     return {};

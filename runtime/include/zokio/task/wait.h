@@ -15,8 +15,8 @@
 //   Wait*                   waiting
 //   Wait* | kWaitInterrupt  a canceller is inside interrupt(), or a dump reads the frames of the
 //                           task; end_wait() and other cancellers wait for its end
-// 0 -> busy -> waiting by the task; waiting -> interrupt -> 0 by a canceller, or waiting -> 0 by the
-// task. So a wait is interrupted at most once. A dump: waiting -> interrupt -> waiting.
+// 0 -> busy -> waiting by the task; waiting -> interrupt -> 0 by a canceller, or waiting -> 0 by
+// the task. So a wait is interrupted at most once. A dump: waiting -> interrupt -> waiting.
 //
 // Nothing is missed: the task stores the word and then reads the cancel flags, a canceller sets a
 // flag and then reads the word, each with a full fence in between.
