@@ -17,6 +17,7 @@
 #include "base/env.h"
 #include "engine.h"
 #include "os/futex.h"
+#include "os/topology.h"
 #include "zokio/base/assert.h"
 #include "zokio/mem/frame.h"
 #include "zokio/task/context.h"
@@ -201,6 +202,14 @@ void futex_wake(Atomic<uint32_t>& word, int count) noexcept {
   if (model::Engine::watching())
     model::engine().wake(&word, static_cast<unsigned>(count),
                          model::at_code(__builtin_return_address(0)), true);
+}
+
+// Every execution is on the same machine: one processor, no files.
+uint32_t current_cpu() noexcept {
+  return 0;
+}
+CacheDomains CacheDomains::load(const std::string&) {
+  return {};
 }
 
 }  // namespace zokio::os
