@@ -19,17 +19,21 @@ template <class F, class... A>
 using SpawnResult = typename std::invoke_result_t<F&, A...>::value_type;
 
 // Whether the coroutine itself can be the task: `f` keeps nothing, and no parameter is a reference
-// (a parameter taken by reference would refer into spawn()). Generic callables cannot tell.
+// (a parameter taken by reference would refer into spawn()) or has a destructor (the parameters of
+// a coroutine live as long as its frame, and so as long as the handle: an argument that closes
+// something would not do so when the task ends). Generic callables cannot tell.
+template <class P>
+concept DiesQuietly = !std::is_reference_v<P> && std::is_trivially_destructible_v<P>;
 template <class F>
 inline constexpr bool keeps_nothing_v = false;
 template <class R, class... P>
-inline constexpr bool keeps_nothing_v<R (*)(P...)> = (!std::is_reference_v<P> && ...);
+inline constexpr bool keeps_nothing_v<R (*)(P...)> = (DiesQuietly<P> && ...);
 template <class R, class... P>
-inline constexpr bool keeps_nothing_v<R (*)(P...) noexcept> = (!std::is_reference_v<P> && ...);
+inline constexpr bool keeps_nothing_v<R (*)(P...) noexcept> = (DiesQuietly<P> && ...);
 template <class M>
 inline constexpr bool by_value_member_v = false;
 template <class R, class C, class... P>
-inline constexpr bool by_value_member_v<R (C::*)(P...) const> = (!std::is_reference_v<P> && ...);
+inline constexpr bool by_value_member_v<R (C::*)(P...) const> = (DiesQuietly<P> && ...);
 template <class F>
   requires std::is_empty_v<F> && requires { &F::operator(); }
 inline constexpr bool keeps_nothing_v<F> = by_value_member_v<decltype(&F::operator())>;

@@ -174,7 +174,7 @@ TEST(Stall, AnIdleRuntimeIsNotWokenByItsWatchdog) {
   never.wait_for(guard, std::chrono::milliseconds(200));
   const long before = switches();
   never.wait_for(guard, std::chrono::seconds(1));
-  EXPECT_LT(switches() - before, 10);
+  EXPECT_LT(switches() - before, 100);
 }
 
 }  // namespace
