@@ -314,11 +314,12 @@ Task<void> burn(std::atomic<uint64_t>* work, std::atomic<bool>* stop) {
 // done on a busy machine says less. shares_test.cpp counts work, in virtual time.
 TEST(GroupShares, HoldOnRealWorkers) {
   for (unsigned workers : {1u, 2u}) {
+    // Before the runtime, which waits for the tasks that use them.
+    std::atomic<uint64_t> work[3] = {};
+    std::atomic<bool> stop{false};
     auto runtime = make_runtime(workers);
     Group a = make_group(*runtime, {.name = "a", .shares = 300});
     Group b = make_group(*runtime, {.name = "b", .shares = 100});
-    std::atomic<uint64_t> work[3] = {};
-    std::atomic<bool> stop{false};
     for (int i = 0; i < 8; ++i) {
       a.spawn(burn, &work[0], &stop)->detach();
       b.spawn(burn, &work[1], &stop)->detach();
@@ -350,11 +351,11 @@ Task<std::vector<int64_t>> ping(int times) {
 // From ready to running while 64 tasks of a batch group compute: one of their polls, and what the
 // machine's other programs take. Against a group by shares, which waits for its turn.
 TEST(GroupLatency, InteractiveDoesNotWaitForTheFlood) {
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> work{0};
   auto runtime = make_runtime(1);
   Group batch = make_group(*runtime, {.name = "batch", .shares = 1000});
   Group ui = make_group(*runtime, {.name = "ui", .latency = Latency::Interactive});
-  std::atomic<bool> stop{false};
-  std::atomic<uint64_t> work{0};
   for (int i = 0; i < 64; ++i) batch.spawn(burn, &work, &stop)->detach();
   std::vector<int64_t> late = *ui.spawn(ping, 300)->wait();
   stop = true;
