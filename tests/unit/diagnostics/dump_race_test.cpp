@@ -72,7 +72,10 @@ void dump_until(const Runtime& runtime, const std::atomic<bool>& stop,
     for (const DumpedTask& task : dump.tasks) {
       // One that could not be held in its wait has no chain, or ended meanwhile.
       if (task.state != TaskState::Waiting || task.waits_for == "something") continue;
-      const auto chain = short_chain(task);
+      auto chain = short_chain(task);
+      // The coroutine that spawn() puts around one whose arguments have destructors.
+      if (task.chain.back().find("keep_alive") != std::string::npos) chain.pop_back();
+      if (chain.empty()) continue;
       if (chain.back() == "deeper") {
         // Every chain is one of those that exist: recv(), leaf(), deeper() and so on.
         EXPECT_TRUE(task.complete) << dump.to_text();
@@ -97,11 +100,7 @@ TEST(DumpRace, WakingCancellingAndEnding) {
   stop = true;
   first.join();
   second.join();
-#if !__has_feature(address_sanitizer)
-  // There a dump is slower than a round, and none meets a chain; what that build looks for is
-  // memory that is read after its end.
   EXPECT_GT(seen.load(), 0u);
-#endif
 }
 
 // A cancel that meets a dump waits for it and is delivered all the same.
