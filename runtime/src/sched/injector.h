@@ -12,17 +12,18 @@
 #include <atomic>
 
 #include "sched/bag_queue.h"
+#include "sched/thread_shard.h"
 
 namespace zokio::sched {
 
 class Injector : Pinned {
  public:
-  static constexpr unsigned kShards = 8;
+  static constexpr unsigned kShards = kThreadShards;
 
-  void push(task::Header* task) noexcept { shards_[own_shard()].push(task); }
+  void push(task::Header* task) noexcept { shards_[thread_shard()].push(task); }
   // Before everything else of one shard: what a retiring worker leaves.
   void push_front(std::span<task::Header* const> tasks) noexcept {
-    shards_[own_shard()].push_front(tasks);
+    shards_[thread_shard()].push_front(tasks);
   }
 
   // From the first shard that has something, beginning with `hint`.
@@ -49,13 +50,6 @@ class Injector : Pinned {
   }
 
  private:
-  // Threads are dealt out over the shards by the address of their context.
-  static unsigned own_shard() noexcept {
-    const auto address = reinterpret_cast<uintptr_t>(&task::context());
-    return static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> 61);
-  }
-  static_assert(kShards == 8, "three bits of the hash");
-
   std::array<BagQueue, kShards> shards_;
 };
 

@@ -33,8 +33,7 @@ TaskRegistry::~TaskRegistry() {
 
 unsigned TaskRegistry::shard_index(uint32_t worker) noexcept {
   if (worker != task::kNoWorker) return worker;
-  const auto address = reinterpret_cast<uintptr_t>(&task::context());
-  return kWorkerSlots + static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> 61);
+  return kWorkerSlots + thread_shard();
 }
 
 void TaskRegistry::insert_slow(task::Header* task, uint32_t worker, const char* name) noexcept {

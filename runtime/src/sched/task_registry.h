@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "sched/limits.h"
+#include "sched/thread_shard.h"
 #include "zokio/base/cache_line.h"
 #include "zokio/base/spin_lock.h"
 #include "zokio/stats/counter.h"
@@ -75,8 +76,8 @@ class TaskRegistry : Pinned {
 #else
   static constexpr uint32_t kChunkEntries = 1024;
 #endif
-  static constexpr uint32_t kChunks = 1u << 16;  // 67 million tasks
-  static constexpr unsigned kOutside = 8;        // shards for other threads
+  static constexpr uint32_t kChunks = 1u << 16;        // 67 million tasks
+  static constexpr unsigned kOutside = kThreadShards;  // shards for other threads
   static constexpr uint32_t kNone = UINT32_MAX >> 2;
 
   static constexpr uint64_t kPinned = 1;

@@ -268,15 +268,8 @@ void Worker::run_traced(task::Header* task) noexcept {
   event.code = *static_cast<void**>(task->resume_point.address());
   const uintptr_t wait = task->wait.load(std::memory_order_relaxed) & ~task::kWaitBits;
   if (wait != 0) event.text = reinterpret_cast<const task::Wait*>(wait)->ops->name;
-  task::mark_running(task);
-  task::Context& context = task::context();
-  context.current = task;
-  context.budget = task::kPollBudget;
-  context.switches = 0;
   event.at_ns = env::now_ns();
-  task->resume_point.resume();
-  context.current = nullptr;
-  stats_.polls.add();
+  resume(task, 0);
   const auto took = static_cast<uint64_t>(env::now_ns() - event.at_ns);
   stats_.poll_ns.record(took);
   event.value = took;
