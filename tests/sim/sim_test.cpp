@@ -352,6 +352,24 @@ TEST(Sim, RandomProgramsOnRandomSchedules) {
   if (one == 0) EXPECT_GT(resizes, last - first);  // the storm did happen
 }
 
+// Whatever machine this is and wherever the kernel puts us: who is near whom decides who steals
+// from whom.
+TEST(Sim, TheMachineIsMadeUp) {
+  World world({.workers = 4});
+  sched::Scheduler& scheduler = world.scheduler();
+  for (unsigned slot = 0; slot < 4; ++slot) {
+    scheduler.slot(slot)->enter();
+    scheduler.slot(slot)->fall_asleep();
+    scheduler.slot(slot)->awake();
+    EXPECT_EQ(scheduler.slot(slot)->cpu(), slot);
+    scheduler.slot(slot)->leave();
+  }
+  EXPECT_FALSE(scheduler.one_cache());
+  EXPECT_TRUE(scheduler.near(*scheduler.slot(0), *scheduler.slot(1)));
+  EXPECT_FALSE(scheduler.near(*scheduler.slot(1), *scheduler.slot(2)));
+  EXPECT_TRUE(scheduler.near(*scheduler.slot(2), *scheduler.slot(3)));
+}
+
 TEST(Sim, TheSameSeedGivesTheSameTrace) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     const Outcomes first = run_seed(seed);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who gets how much, in virtual time.
+// Who gets how much, in virtual time. What tasks write to is declared before the world, which lets
+// them run to their ends when it goes.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "virtual_workers.h"
@@ -41,10 +43,10 @@ class Shares : public testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(Workers, Shares, testing::Values(1u, 2u, 5u));
 
 TEST_P(Shares, TwoGroupsGetWorkByShares) {
+  int64_t work_a = 0, work_b = 0;
   VirtualWorkers world(GetParam());
   Group a = world.group({.name = "a", .shares = 300});
   Group b = world.group({.name = "b", .shares = 100});
-  int64_t work_a = 0, work_b = 0;
   flood(a, world, &work_a, us(10), 16);
   flood(b, world, &work_b, us(10), 16);
   world.run_for(200ms);
@@ -53,11 +55,11 @@ TEST_P(Shares, TwoGroupsGetWorkByShares) {
 }
 
 TEST_P(Shares, ThreeGroupsWhateverTheirPolls) {
+  int64_t work_a = 0, work_b = 0, work_c = 0;
   VirtualWorkers world(GetParam());
   Group a = world.group({.name = "a", .shares = 100});
   Group b = world.group({.name = "b", .shares = 200});
   Group c = world.group({.name = "c", .shares = 700});
-  int64_t work_a = 0, work_b = 0, work_c = 0;
   flood(a, world, &work_a, us(200), 8);
   flood(b, world, &work_b, us(50), 8);
   flood(c, world, &work_c, us(3), 8);
@@ -69,9 +71,9 @@ TEST_P(Shares, ThreeGroupsWhateverTheirPolls) {
 }
 
 TEST_P(Shares, TasksOutsideOfGroupsHaveOneHundred) {
+  int64_t work_a = 0, work_others = 0;
   VirtualWorkers world(GetParam());
   Group a = world.group({.name = "a", .shares = 300});
-  int64_t work_a = 0, work_others = 0;
   flood(a, world, &work_a, us(10), 16);
   for (int i = 0; i < 16; ++i) world.spawn(burn, &world, &work_others, us(10)).detach();
   world.run_for(300ms);
@@ -79,10 +81,10 @@ TEST_P(Shares, TasksOutsideOfGroupsHaveOneHundred) {
 }
 
 TEST_P(Shares, ChangeWhileTasksRun) {
+  int64_t work_a = 0, work_b = 0;
   VirtualWorkers world(GetParam());
   Group a = world.group({.name = "a"});
   Group b = world.group({.name = "b"});
-  int64_t work_a = 0, work_b = 0;
   flood(a, world, &work_a, us(10), 16);
   flood(b, world, &work_b, us(10), 16);
   world.run_for(100ms);
@@ -99,11 +101,11 @@ Task<void> burn_later(VirtualWorkers* world, int64_t* work, sync::Event* event) 
 }
 
 TEST(Shares, WhoWasIdleDoesNotSaveUpHisTime) {
+  int64_t work_a = 0, work_b = 0;
+  sync::Event event;
   VirtualWorkers world(1);
   Group a = world.group({.name = "a"});
   Group b = world.group({.name = "b"});
-  int64_t work_a = 0, work_b = 0;
-  sync::Event event;
   flood(a, world, &work_a, us(10));
   b.spawn(burn_later, &world, &work_b, &event)->detach();
   world.run_for(1s);
@@ -115,19 +117,19 @@ TEST(Shares, WhoWasIdleDoesNotSaveUpHisTime) {
 }
 
 TEST(Latency, BackgroundRunsWhenNothingElseDoes) {
+  int64_t work = 0;
   VirtualWorkers world(2);
   Group background = world.group({.name = "bg", .latency = Latency::Background});
-  int64_t work = 0;
   flood(background, world, &work, us(10), 8);
   world.run_for(50ms);
   EXPECT_GT(share(work, 100'000), 0.9);
 }
 
 TEST(Latency, BackgroundHasAFloorOfOnePercent) {
+  int64_t work = 0, work_normal = 0, work_others = 0;
   VirtualWorkers world(1);
   Group background = world.group({.name = "bg", .shares = 10'000, .latency = Latency::Background});
   Group normal = world.group({.name = "normal"});
-  int64_t work = 0, work_normal = 0, work_others = 0;
   flood(background, world, &work, us(10));
   flood(normal, world, &work_normal, us(10));
   for (int i = 0; i < 4; ++i) world.spawn(burn, &world, &work_others, us(10)).detach();
@@ -138,10 +140,10 @@ TEST(Latency, BackgroundHasAFloorOfOnePercent) {
 }
 
 TEST(Latency, InteractiveHasPrecedenceForHalfOfAWorker) {
+  int64_t work = 0, work_normal = 0, work_others = 0;
   VirtualWorkers world(1);
   Group interactive = world.group({.name = "ui", .shares = 1, .latency = Latency::Interactive});
   Group normal = world.group({.name = "normal"});
-  int64_t work = 0, work_normal = 0, work_others = 0;
   flood(interactive, world, &work, us(10));
   flood(normal, world, &work_normal, us(10));
   for (int i = 0; i < 4; ++i) world.spawn(burn, &world, &work_others, us(10)).detach();
@@ -164,11 +166,11 @@ Task<void> ping(VirtualWorkers* world, std::vector<int64_t>* late) {
 TEST(Latency, InteractiveWaitsForOnePollOfTheFlood) {
   constexpr Duration kPoll = us(100);
   const auto p99 = [&](Latency latency) {
+    int64_t work = 0, others = 0;
+    std::vector<int64_t> late;
     VirtualWorkers world(2);
     Group batch = world.group({.name = "batch", .shares = 1000});
     Group ui = world.group({.name = "ui", .latency = latency});
-    int64_t work = 0, others = 0;
-    std::vector<int64_t> late;
     flood(batch, world, &work, kPoll, 64);
     for (int i = 0; i < 8; ++i) world.spawn(burn, &world, &others, kPoll).detach();
     ui.spawn(ping, &world, &late)->detach();
@@ -181,6 +183,70 @@ TEST(Latency, InteractiveWaitsForOnePollOfTheFlood) {
   // One poll until the worker looks at its timers, another one because it looks after it has
   // chosen a task of its own; and a timer's grain.
   EXPECT_LE(p99(Latency::Interactive), 3 * kPoll.count());
+}
+
+// One poll: who, on which worker, when.
+struct Turn {
+  int task;
+  uint32_t worker;
+  int64_t at_ns;
+  bool operator==(const Turn&) const = default;
+};
+
+Task<void> sign(VirtualWorkers* world, std::vector<Turn>* turns, int task) {
+  while (!world->stop) {
+    turns->push_back({task, task::context().worker, Instant::now().ns});
+    world->spend(us(3 + task % 7));
+    if (task % 3 == 0)
+      co_await sleep(us(200));
+    else
+      co_await yield_now();
+  }
+}
+
+std::vector<Turn> history() {
+  std::vector<Turn> turns;
+  VirtualWorkers world(3);
+  Group a = world.group({.name = "a", .shares = 300});
+  Group b = world.group({.name = "b", .latency = Latency::Interactive});
+  Group c = world.group({.name = "c", .latency = Latency::Background});
+  for (int i = 0; i < 24; ++i) {
+    Group* const group = std::array{&a, &b, &c, static_cast<Group*>(nullptr)}[i % 4];
+    if (group != nullptr)
+      group->spawn(sign, &world, &turns, i)->detach();
+    else
+      world.spawn(sign, &world, &turns, i).detach();
+  }
+  world.run_for(20ms);
+  return turns;
+}
+
+TEST(World, TheSameRunTwiceIsTheSame) {
+  const std::vector<Turn> first = history();
+  // Other addresses than those of the first.
+  const std::vector<std::vector<Turn>> between(3, std::vector<Turn>(first.size()));
+  EXPECT_GT(first.size(), 5'000u);
+  EXPECT_EQ(first, history());
+}
+
+Task<void> sleep_and_count(int* ended, Duration d) {
+  co_await sleep(d);
+  ++*ended;
+}
+
+TEST(World, ItsEndIsTheEndOfItsTasks) {
+  int ended = 0;
+  {
+    VirtualWorkers world(2);
+    Group group = world.group({.name = "g"});
+    for (int i = 0; i < 10; ++i) {
+      world.spawn(sleep_and_count, &ended, us(100 * i)).detach();
+      group.spawn(sleep_and_count, &ended, us(100 * i))->detach();
+    }
+    world.run_for(us(300));
+    EXPECT_LT(ended, 20);
+  }
+  EXPECT_EQ(ended, 20);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 // own, which only its tasks move, and the one that is furthest behind takes the next step. So what
 // a test measures does not depend on the machine. Links the simulation build.
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,7 @@ class VirtualWorkers final : env::Oracle {
     scheduler_ = std::make_unique<sched::Scheduler>(sched::SchedulerOptions{}, nullptr);
     EXPECT_TRUE(scheduler_->grow(workers).has_value());
   }
+  // Lets every task run to its end first, so what they touch has to outlive the world.
   ~VirtualWorkers() {
     stop = true;
     while (scheduler_->snapshot().tasks_alive != 0) step();
