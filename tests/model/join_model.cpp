@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "model/explorer.h"
 #include "model/workers.h"
 
@@ -104,6 +106,39 @@ TEST(JoinModel, LetGoWhileItEnds) {
       task.detach();
     });
     run.go();
+  }));
+}
+
+// Says when it is gone.
+class Parameter {
+ public:
+  explicit Parameter(int* gone) : gone_(gone) {}
+  Parameter(Parameter&& other) noexcept : gone_(std::exchange(other.gone_, nullptr)) {}
+  ~Parameter() {
+    if (gone_ != nullptr) ++*gone_;
+  }
+
+ private:
+  int* gone_;
+};
+
+Task<int> eight(Parameter) {
+  co_return 8;
+}
+
+// A parameter is gone, once, before anybody hears of the end.
+TEST(JoinModel, ParametersGoBeforeTheEndIsKnown) {
+  EXPECT_HOLDS(explore("join: parameters", {}, [](Execution& run) {
+    Workers workers;
+    int gone = 0;
+    auto task = workers.spawn(eight, Parameter(&gone));
+    run.thread("worker", [&] { workers.work(); });
+    run.thread("owner", [&] {
+      if (task.finished()) MODEL_CHECK(gone == 1, "the end was known before");
+      task.detach();
+    });
+    run.go();
+    MODEL_CHECK(gone == 1, "once");
   }));
 }
 

@@ -33,11 +33,11 @@ class Tree:
 
     def _walk(self, folder):
         for entry in sorted(folder.iterdir()):
-            if entry.is_symlink():
+            # Files too: in a second work tree .git is one.
+            if entry.is_symlink() or entry.name in SKIPPED_FOLDERS:
                 continue
             if entry.is_dir():
-                if entry.name not in SKIPPED_FOLDERS:
-                    yield from self._walk(entry)
+                yield from self._walk(entry)
             elif entry.is_file():
                 yield entry.relative_to(self.root).as_posix()
 

@@ -6,14 +6,16 @@
 
 namespace zokio::task {
 
-std::coroutine_handle<> finish(Promise* task, Ending ending) noexcept {
+std::coroutine_handle<> finish(Promise* task, Ending ending,
+                               void (*discard)(Promise*) noexcept) noexcept {
+  task->drop_parameters();
   executor_of(task)->finished(task, ending);
   // Ordering: release publishes the outcome to who joins; acquire, because the waiter's header is
   // read below.
   const uintptr_t before = task->link.exchange(kFinished, std::memory_order_acq_rel);
   if (before == kRoot) return std::noop_coroutine();
   if (before == kDetached) {
-    task->handle().destroy();
+    discard(task);
     return std::noop_coroutine();
   }
   const uintptr_t waiter = before & ~kLinkBits;
@@ -22,6 +24,10 @@ std::coroutine_handle<> finish(Promise* task, Ending ending) noexcept {
     return std::noop_coroutine();
   }
   return switch_to(reinterpret_cast<Header*>(waiter));
+}
+
+void Promise::free_memory() noexcept {
+  mem::free_frame(handle().address(), frame_bytes);
 }
 
 void ThreadWaiter::wait() noexcept {

@@ -95,8 +95,81 @@ TEST_P(Spawn, CallableAndArgumentsLiveAsLongAsTheTask) {
       },
       &handle);
   EXPECT_EQ(*got, 7);
-  handle.detach();
-  EXPECT_TRUE(test::eventually([&] { return watch.expired(); }));
+  // The handle is still there: the argument went with the task.
+  EXPECT_TRUE(watch.expired());
+}
+
+// Counts what exists of it.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int>* alive) : alive_(alive) { alive_->fetch_add(1); }
+  Counted(Counted&& other) noexcept : alive_(other.alive_) { alive_->fetch_add(1); }
+  ~Counted() { alive_->fetch_sub(1); }
+
+ private:
+  std::atomic<int>* alive_;
+};
+
+Task<Counted> counted(std::atomic<int>* alive, bool late, bool fails) {
+  if (late) co_await yield_now();
+  if (fails) throw std::runtime_error("no outcome");
+  co_return Counted(alive);
+}
+
+enum class Ownership { DetachBefore, DetachAfter, JoinAndDrop };
+
+// However a task and its handle part, an outcome is destroyed once.
+TEST_P(Spawn, OutcomesAreDestroyedOnce) {
+  std::atomic<int> alive{0};
+  std::atomic<int>* const count = &alive;
+  for (const auto ownership :
+       {Ownership::DetachBefore, Ownership::DetachAfter, Ownership::JoinAndDrop}) {
+    for (const bool late : {false, true}) {
+      for (const bool fails : {false, true}) {
+        auto handle = runtime_->spawn(counted, count, late, fails);
+        if (ownership == Ownership::DetachBefore) handle.detach();
+        if (ownership == Ownership::DetachAfter) {
+          ASSERT_TRUE(test::eventually([&] { return handle.finished(); }));
+          EXPECT_EQ(alive.load(), fails ? 0 : 1);
+          handle.detach();
+        }
+        if (ownership == Ownership::JoinAndDrop) {
+          EXPECT_EQ(handle.wait().has_value(), !fails);
+          EXPECT_EQ(handle.exception() != nullptr, fails);
+          handle.detach();
+        }
+        ASSERT_TRUE(test::eventually(
+            [&] { return alive.load() == 0 && runtime_->stats().scheduler.tasks_alive == 0; }));
+      }
+    }
+  }
+}
+
+class ThrowsWhenMoved {
+ public:
+  explicit ThrowsWhenMoved(int moves) : left_(moves) {}
+  ThrowsWhenMoved(ThrowsWhenMoved&& other) : left_(other.left_ - 1) {
+    if (left_ < 0) throw std::runtime_error("moved once too often");
+  }
+
+ private:
+  int left_;
+};
+
+// The frame of a coroutine whose parameters cannot be made goes back although it has no promise
+// yet.
+TEST_P(Spawn, AnArgumentThatCannotBeMovedIn) {
+  const auto take = [](ThrowsWhenMoved) -> Task<void> { co_return; };
+  int failed = 0;
+  for (int moves = 0; moves < 10; ++moves) {
+    try {
+      runtime_->spawn(take, ThrowsWhenMoved(moves)).detach();
+    } catch (const std::runtime_error&) {
+      ++failed;
+    }
+  }
+  EXPECT_GT(failed, 1);
+  EXPECT_LT(failed, 10);
 }
 
 TEST_P(Spawn, VoidTasksJoin) {

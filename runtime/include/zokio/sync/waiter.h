@@ -116,6 +116,7 @@ class Later : Pinned {
   R take() {
     auto* const attempt = std::exchange(attempt_, nullptr);
     R result = attempt->take();
+    attempt->drop_outcome();
     attempt->handle().destroy();
     return result;
   }

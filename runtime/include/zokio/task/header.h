@@ -8,6 +8,7 @@
 // Who may touch what:
 //   next            the queue that holds the task (one at a time)
 //   resume_point    the task itself before it suspends; then whoever resumes it
+//   frame_bytes     after the end: whoever frees the memory
 //   scope           the task itself, under its lock when it removes one; cancellers under the lock
 //   wait            wait.h
 //   flags           any thread, by the rules of Flag
@@ -20,6 +21,7 @@
 
 #include <array>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 
 #include "zokio/base/assert.h"
@@ -43,12 +45,17 @@ struct Header : Pinned {
     kException = 2,  // it holds an exception
     kProbed = 4,     // the time until it runs is being measured
     kQueued = 8,     // checked builds: it is ready
+    kOwning = 16,    // its parameters have destructors
+    kEnding = 32,    // its coroutine is being destroyed, or was
   };
 
   Header() noexcept {}  // uninitialised on purpose: most frames are never spawned
 
   Header* next;
-  std::coroutine_handle<> resume_point;
+  union {
+    std::coroutine_handle<> resume_point;
+    std::size_t frame_bytes;  // after the end: what to free
+  };
   Atomic<CancelScope*> scope;  // innermost one in force; null: only the task's own flag
   Atomic<uintptr_t> wait;
   uint32_t slot;   // in the executor's registry of live tasks

@@ -3,8 +3,8 @@
 
 // A spawned task from the outside: wait for its outcome, ask it to stop, or let it go.
 //
-// The frame of a spawned coroutine holds the task header and later the outcome; it lives until the
-// task ended and the handle is gone (promise.h: link).
+// The frame of a spawned coroutine holds the task header and later the outcome; its memory lives
+// until the task ended and the handle is gone (promise.h).
 
 #include <exception>
 #include <utility>
@@ -121,7 +121,7 @@ class [[nodiscard("keep the handle to join the task, or call detach()")]] JoinHa
     // Ordering: acquire pairs with the release of the end: whoever frees sees all writes.
     if (task->link.load(std::memory_order_acquire) == task::kFinished ||
         task->link.exchange(task::kDetached, std::memory_order_acq_rel) == task::kFinished)
-      task->handle().destroy();
+      task->discard(task);
   }
 
   // Waits for the end and yields the outcome (once): the task's own value or error, or

@@ -37,10 +37,12 @@ struct TaskPromise : ValuePromise<T> {
       const uintptr_t link = promise.link.load(std::memory_order_relaxed);
       if ((link & kRoot) == 0) [[likely]]
         return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(link));
-      return finish(&promise, promise.ending());
+      return finish(&promise, promise.ending(), &ValuePromise<T>::discard);
     }
     void await_resume() const noexcept {}
   };
+  // The header and the outcome outlive the coroutine: promise.h.
+  static_assert(std::is_trivially_destructible_v<ValuePromise<T>>);
 
   Task<T> get_return_object() noexcept;
   FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -92,7 +94,9 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
   };
 
   void reset() noexcept {
-    if (frame_) frame_.destroy();
+    if (!frame_) return;
+    frame_.promise().drop_outcome();
+    frame_.destroy();
   }
 
   std::coroutine_handle<promise_type> frame_;
