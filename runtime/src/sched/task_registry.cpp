@@ -7,13 +7,6 @@
 #include "zokio/base/assert.h"
 
 namespace zokio::sched {
-namespace {
-
-constexpr uint32_t next_of(uint64_t word) noexcept {
-  return static_cast<uint32_t>(word) >> 2;
-}
-
-}  // namespace
 
 TaskRegistry::TaskRegistry() {
   // calloc, because most of the table is never touched.
@@ -45,24 +38,13 @@ void TaskRegistry::insert_slow(task::Header* task, uint32_t worker, const char* 
   place(task, shard, name);
 }
 
-void TaskRegistry::collect_returned(Shard& shard) noexcept {
-  // Ordering: acquire pairs with the release of the push.
-  uint32_t slot = shard.returned.exchange(kNone, std::memory_order_acquire);
-  while (slot != kNone) {
-    Atomic<uint64_t>& word = entry(slot);
-    const uint64_t was = word.load(std::memory_order_relaxed);
-    const uint32_t following = next_of(was);
-    word.store((was >> kGenerationShift) << kGenerationShift | uint64_t{shard.free} << 2 | kFree,
-               std::memory_order_relaxed);
-    shard.free = slot;
-    --shard.live;
-    slot = following;
-  }
-}
-
+// Requires: the free list is empty.
 void TaskRegistry::refill(unsigned index) noexcept {
   Shard& shard = shards_[index];
-  collect_returned(shard);
+  // Ordering: acquire pairs with the release of the push.
+  const uint64_t returned = shard.returned.exchange(kNone, std::memory_order_acquire);
+  shard.free = static_cast<uint32_t>(returned);
+  shard.live -= static_cast<uint32_t>(returned >> kCountShift);
   if (shard.free != kNone) return;
   auto* chunk = new Chunk;
   chunk->shard = index;
@@ -90,13 +72,16 @@ void TaskRegistry::refill(unsigned index) noexcept {
 void TaskRegistry::remove_elsewhere(Chunk* chunk, uint32_t slot) noexcept {
   Shard& home = shards_[chunk->shard];
   Atomic<uint64_t>& word = chunk->entries[slot % kChunkEntries];
-  uint32_t following = home.returned.load(std::memory_order_relaxed);
-  release_entry(word, following);
+  uint64_t before = home.returned.load(std::memory_order_relaxed);
+  release_entry(word, static_cast<uint32_t>(before));
   const uint64_t generation = word.load(std::memory_order_relaxed) >> kGenerationShift
                                                                           << kGenerationShift;
-  while (!home.returned.compare_exchange_weak(following, slot, std::memory_order_release,
+  const auto with_this = [slot](uint64_t list) {
+    return ((list >> kCountShift) + 1) << kCountShift | slot;
+  };
+  while (!home.returned.compare_exchange_weak(before, with_this(before), std::memory_order_release,
                                               std::memory_order_relaxed))
-    word.store(generation | uint64_t{following} << 2 | kFree, std::memory_order_relaxed);
+    word.store(generation | (before & kNone) << 2 | kFree, std::memory_order_relaxed);
 }
 
 uint64_t TaskRegistry::id_of(const task::Header* task) const noexcept {
@@ -152,10 +137,13 @@ void TaskRegistry::release_if_empty(uint32_t worker) noexcept {
   const auto release = [this](unsigned index) {
     Shard& shard = shards_[index];
     if (shard.chunk_count <= 4) return;  // by feel: 4,096 tasks are no burst
-    collect_returned(shard);
-    if (shard.live != 0) return;
+    // Ordering: acquire pairs with the release of the push. No task is left, so none is pushed.
+    const uint64_t returned = shard.returned.load(std::memory_order_acquire);
+    if (shard.live != returned >> kCountShift) return;
     std::unique_lock guard(mutex_, std::try_to_lock);
     if (!guard.owns_lock()) return;  // a walk: the next sleep does it
+    shard.returned.store(kNone, std::memory_order_relaxed);
+    shard.live = 0;
     while (Chunk* chunk = shard.chunks) {
       shard.chunks = chunk->next;
       chunks_[chunk->index].store(nullptr, std::memory_order_relaxed);

@@ -12,6 +12,8 @@
 //   Header* | generation << 48            live
 //   Header* | kPinned | generation << 48  live, and somebody looks at the task: its end waits
 //   next free index << 2 | kFree | generation << 48
+// A free entry's word is the same in the free list and among those that came back, so the one
+// becomes the other without a look at it.
 // The generation counts the lives of an entry, so that an id of (generation, index) is not used
 // again soon.
 
@@ -53,6 +55,12 @@ class TaskRegistry : Pinned {
     release_entry(chunk->entries[slot % kChunkEntries], home.free);
     home.free = slot;
     --home.live;
+  }
+
+  // `task` runs soon and may end then: of a million tasks its entry is in no cache.
+  void prefetch(const task::Header* task) const noexcept {
+    const Chunk* chunk = chunks_[task->slot / kChunkEntries].load(std::memory_order_relaxed);
+    __builtin_prefetch(&chunk->entries[task->slot % kChunkEntries], 1);
   }
 
   uint64_t id_of(const task::Header* task) const noexcept;
@@ -101,9 +109,12 @@ class TaskRegistry : Pinned {
     Chunk* chunks = nullptr;
     stats::Counter inserted;
     SpinLock lock;
-    // Entries that ended elsewhere. Push by any, taken whole by the owner.
-    alignas(kCacheLine) Atomic<uint32_t> returned{kNone};
+    // Entries that ended elsewhere, a list like `free`: its first, and above it how many they are.
+    // Push by any, taken whole by the owner. The number spares the owner a walk over what may be a
+    // million entries in other cores' caches: 12 ms, by measure.
+    alignas(kCacheLine) Atomic<uint64_t> returned{kNone};
   };
+  static constexpr unsigned kCountShift = 32;
 
   static unsigned shard_index(uint32_t worker) noexcept;
   Atomic<uint64_t>& entry(uint32_t slot) const noexcept {
@@ -145,7 +156,6 @@ class TaskRegistry : Pinned {
     }
   }
   void refill(unsigned shard) noexcept;
-  void collect_returned(Shard& shard) noexcept;
   void set_name(uint32_t slot, const char* name) noexcept;
 
   std::array<Shard, kWorkerSlots + kOutside> shards_;

@@ -424,6 +424,7 @@ void Worker::push_local(task::Header* task) noexcept {
       break;
     case Origin::Timer:
       stats_.scheduled_timer.add();
+      scheduler_.registry().prefetch(task);
       break;
   }
   if (--probe_left_ == 0) [[unlikely]] {

@@ -20,6 +20,11 @@ Timers& current_timers() noexcept {
 
 }  // namespace
 
+bool is_ahead(Instant t) noexcept {
+  const Timers* timers = task::context().timers;
+  return (timers != nullptr && timers->is_ahead(t)) || t > Instant::now();
+}
+
 void Timer::arm(Instant deadline, task::Header* wakes) noexcept {
   if (node_ != nullptr) drop();
   Timers& timers = current_timers();

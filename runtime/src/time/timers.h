@@ -39,6 +39,10 @@ class Timers : Pinned {
     return work(now, most);
   }
 
+  // Whether `t` is ahead of the clock, as far as the last expire() tells: a look at the clock costs
+  // more than arming a timer. False: it may be so all the same.
+  bool is_ahead(Instant t) const noexcept { return tick_floor(t) > wheel_.now() + 1; }
+
   // The instant from which on expire() has work; never() when there is none. Never too late; it may
   // be too early after the earliest timer was cancelled.
   Instant next_deadline() const noexcept {

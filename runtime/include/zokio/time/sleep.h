@@ -16,7 +16,7 @@ class [[nodiscard]] Sleep : task::Wait {
   explicit Sleep(Instant deadline) noexcept : Wait(&kOps), deadline_(deadline) {}
 
   bool await_ready() noexcept {
-    if (deadline_ > Instant::now()) return false;
+    if (is_ahead(deadline_)) return false;
     deadline_ = kPassed;
     return true;
   }

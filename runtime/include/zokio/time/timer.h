@@ -25,6 +25,10 @@ namespace zokio::time {
 
 struct TimerNode;
 
+// Whether `t` is in the future, or was until a moment ago: looks at the clock only when it is near.
+// Thread: any.
+bool is_ahead(Instant t) noexcept;
+
 class Timer : Pinned {
  public:
   using Callback = void (*)(void*) noexcept;
