@@ -31,6 +31,7 @@
 #include "io/inbox.h"
 #include "io/op_table.h"
 #include "io/stats.h"
+#include "zokio/base/atomic.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
@@ -100,13 +101,14 @@ class Reactor final : Pinned {
   friend class Driver;
 
   unsigned pass(Instant deadline) noexcept;
-  bool begin_sleep() noexcept;
   void read_inbox() noexcept;
   void on_cancel_message(Op& op) noexcept;
   void drain() noexcept;
 
-  // The bell: who sets Rung over Sleeping writes the eventfd.
-  enum Bell : uint32_t { kAwake, kSleeping, kRung };
+  // The bell: who sets Rung over Sleeping (in the engine) writes the eventfd, who sets it over
+  // Dozing (on this word, as a futex) wakes that.
+  enum Bell : uint32_t { kAwake, kSleeping, kDozing, kRung };
+  bool begin_sleep(Bell how) noexcept;
 
   // Constant after the driver was built.
   Driver* driver_ = nullptr;
@@ -118,7 +120,7 @@ class Reactor final : Pinned {
 
   // Any thread, atomic.
   Inbox inbox_;
-  std::atomic<uint32_t> bell_state_{kAwake};
+  Atomic<uint32_t> bell_state_{kAwake};
   std::atomic<ReactorState> state_{ReactorState::Empty};
   std::atomic<uint64_t> reissued_{0};
 

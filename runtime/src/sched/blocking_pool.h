@@ -2,25 +2,32 @@
 #pragma once
 
 // Threads for calls that block: started on demand up to a cap, ended after a while without work.
+//
+// A thread without work looks around for a moment before it sleeps, one thread at a time: waking it
+// costs more than most calls take. A job wakes a thread only if there are more jobs than threads
+// that look for one already.
 // Thread: any.
 
-#include <condition_variable>
-#include <cstdint>
-#include <mutex>
-#include <string>
-#include <thread>
-#include <vector>
+#include <pthread.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "zokio/base/atomic.h"
 #include "zokio/base/pinned.h"
+#include "zokio/base/spin_lock.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/executor.h"
 
 namespace zokio::sched {
 
+class SpinBudget;
+
 class BlockingPool : Pinned {
  public:
   BlockingPool(unsigned threads_max, std::string thread_name);
-  ~BlockingPool() { stop(); }
+  ~BlockingPool();
 
   // False when the pool is stopping, or when it has no thread and none could be started.
   bool submit(task::OffloadJob* job) noexcept;
@@ -30,24 +37,39 @@ class BlockingPool : Pinned {
   void snapshot(SchedulerSnapshot& out) const;
 
  private:
-  void run_thread(unsigned slot) noexcept;
-  bool start_thread() noexcept;  // Requires: mutex_ held
+  // A thread that sleeps; on its stack.
+  struct Sleeper {
+    enum : uint32_t { kAsleep, kWoken };
+    Atomic<uint32_t> word{kAsleep};
+    Sleeper* next = nullptr;  // guarded by lock_
+  };
+
+  void run_thread() noexcept;
+  bool start_thread() noexcept;
+  // Require lock_; the first three leave it meanwhile.
+  task::OffloadJob* next_job(SpinBudget& budget) noexcept;  // null: the thread is to end
+  void spin(SpinBudget& budget) noexcept;
+  bool sleep(SpinBudget& budget) noexcept;
+  task::OffloadJob* take() noexcept;
+  void unlink(Sleeper* sleeper) noexcept;
 
   // Constant after construction.
   const unsigned threads_max_;
   const std::string thread_name_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable ready_;
-  std::condition_variable ended_;
-  // Guarded by mutex_.
+  mutable SpinLock lock_;
+  // Guarded by lock_; depth_ and stopping_ may be read by any.
   task::OffloadJob* head_ = nullptr;
   task::OffloadJob* tail_ = nullptr;
-  uint64_t depth_ = 0;
-  unsigned idle_ = 0;
-  unsigned running_ = 0;  // threads
-  unsigned started_ = 0;  // for names
-  bool stopping_ = false;
+  Atomic<uint64_t> depth_{0};
+  Sleeper* sleepers_ = nullptr;     // the last to fall asleep first: its caches are warm
+  unsigned looking_ = 0;            // threads that are on their way to the queue
+  unsigned idle_ = 0;               // sleepers, and those that look around
+  bool spinning_ = false;           // one of them does
+  unsigned started_ = 0;            // for names
+  std::optional<pthread_t> ended_;  // the last thread that did; not joined yet
+  Atomic<bool> stopping_{false};
+  Atomic<uint32_t> running_{0};  // threads; stop() sleeps on it
 };
 
 }  // namespace zokio::sched

@@ -23,7 +23,6 @@
 #include "io/driver.h"
 #include "io/reactor.h"
 #include "os/futex.h"
-#include "os/switches.h"
 #include "sched/scheduler.h"
 #include "zokio/base/assert.h"
 #include "zokio/base/fence.h"
@@ -137,7 +136,7 @@ void Worker::run_thread() noexcept {
     stats_.busy_ns.add(static_cast<uint64_t>(asleep - busy_since));
     parker_.park(sleep_until());
     busy_since = env::now_ns();
-    learn_from_sleep(busy_since - asleep);
+    spin_budget_.slept(busy_since - asleep, busy_since);
     trace(TraceKind::Park, nullptr, static_cast<uint64_t>(busy_since - asleep));
     awake();
   }
@@ -506,24 +505,17 @@ void Worker::awake() noexcept {
 // Looks for work without sleeping, for a while. Counts as searching, so that whoever makes a task
 // ready meanwhile wakes nobody. True when there is something to look at.
 bool Worker::spin() noexcept {
-  if (spin_ns_ < 1'000) return false;
-  // Somebody else wanted this processor since the last spin: a thread that sleeps gets it back
-  // sooner than one that burns its share.
-  if (const uint64_t lost = os::involuntary_switches(); lost != switches_seen_) {
-    switches_seen_ = lost;
-    spin_ns_ = 0;
-    spin_again_ns_ = now_ns_ + kSpinPause.count();
-    return false;
-  }
+  const int64_t begin = env::now_ns();
+  const int64_t length = spin_budget_.next(begin);
+  if (length == 0) return false;
   if (!searching_) searching_ = scheduler_.idle().start_searching(scheduler_.active_workers());
   if (!searching_) return false;
-  const int64_t begin = env::now_ns();
-  const int64_t end = std::min(begin + spin_ns_, timers_.next_deadline().ns);
+  const int64_t end = std::min(begin + length, timers_.next_deadline().ns);
   int64_t others_at = begin;
   for (int64_t now = begin; now < end; now = env::now_ns()) {
     if (!scheduler_.injector().empty() || attention_.load(std::memory_order_acquire) ||
         parker_.take_notification()) {
-      spin_ns_ = std::min<int64_t>(2 * spin_ns_, kSpinMax.count());
+      spin_budget_.found();
       return true;
     }
     // Others' queues and the reactor cost their owners or a system call: less often.
@@ -536,14 +528,8 @@ bool Worker::spin() noexcept {
     }
     for (int i = 0; i < 8; ++i) cpu_relax();
   }
-  spin_ns_ /= 2;
+  spin_budget_.in_vain(end);
   return false;
-}
-
-// A sleep that was shorter than a spin may be would have been a good spin.
-void Worker::learn_from_sleep(int64_t slept_ns) noexcept {
-  if (slept_ns < kSpinMax.count() && now_ns_ >= spin_again_ns_)
-    spin_ns_ = std::clamp<int64_t>(2 * spin_ns_, 10'000, kSpinMax.count());
 }
 
 // --- Retiring -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "sched/limits.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
+#include "sched/spin_budget.h"
 #include "sched/stats.h"
 #include "sched/thread_view.h"
 #include "sched/trace.h"
@@ -152,7 +153,6 @@ class Worker : Pinned {
   void push_older(task::Header* task) noexcept;
   bool wake_is_worth(uint64_t backlog) noexcept;
   bool spin() noexcept;
-  void learn_from_sleep(int64_t slept_ns) noexcept;
   void poll_io() noexcept;
   void expire_timers() noexcept;
   void carry_out_reactor_order() noexcept;
@@ -208,9 +208,7 @@ class Worker : Pinned {
   int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
   uint64_t average_poll_ns_ = 500;
-  int64_t spin_ns_ = 20'000;  // see spin()
-  int64_t spin_again_ns_ = 0;
-  uint64_t switches_seen_ = 0;
+  SpinBudget spin_budget_;
   int64_t ran_ns_ = 0;  // time in polls between the last two maintenances
   GroupTurns turns_;
   bool groups_go_on_ = false;  // see share_with_groups
