@@ -7,6 +7,7 @@
 #include "zokio/base/clock.h"
 #include "zokio/base/error.h"
 #include "zokio/base/result.h"
+#include "zokio/fork.h"
 #include "zokio/generator.h"
 #include "zokio/join.h"
 #include "zokio/race.h"

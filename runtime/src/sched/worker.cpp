@@ -106,6 +106,8 @@ void Worker::enter() noexcept {
   context.stats = &stats_;
   context.worker = slot_;
   context.self = this;
+  context.forks = &forks_;
+  context.fork_host = this;
   context.lifo = lifo_budget_ != 0 ? &lifo_ : nullptr;
   if (cache_ == nullptr) cache_ = mem::acquire_thread_cache();
   mem::set_current_cache(cache_);
@@ -238,6 +240,8 @@ void Worker::resume(task::Header* task, uint32_t switches) noexcept {
   task->resume_point.resume();
   // The task may be gone, or running on another worker already.
   context.current = nullptr;
+  if (forks_.used()) [[unlikely]]
+    settle_forks();
   stats_.polls.add(1 + switches - context.switches);
 }
 
@@ -377,6 +381,7 @@ task::Header* Worker::steal() noexcept {
       }
     }
   }
+  if (task::Header* task = steal_fork()) return task;
   return steal_newest();
 }
 
@@ -396,9 +401,11 @@ task::Header* Worker::steal_newest() noexcept {
 
 void Worker::stop_searching() noexcept {
   searching_ = false;
+  const bool more_forks = std::exchange(more_forks_, false);
   // The last searcher found something: another worker takes over the search, if there is more.
   if (scheduler_.idle().stop_searching() &&
-      wake_is_worth(queue_.size() + overflow_.size() + scheduler_.injector().size()))
+      (more_forks ||
+       wake_is_worth(queue_.size() + overflow_.size() + scheduler_.injector().size())))
     scheduler_.wake_one();
 }
 

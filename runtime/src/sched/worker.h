@@ -25,6 +25,7 @@
 #include "zokio/base/result.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/context.h"
+#include "zokio/task/fork.h"
 
 namespace zokio::mem {
 class ThreadCache;
@@ -34,7 +35,7 @@ namespace zokio::sched {
 
 class Scheduler;
 
-class Worker : Pinned {
+class Worker final : public task::ForkHost, Pinned {
  public:
   Worker(Scheduler& scheduler, uint32_t slot, uint64_t seed);
 
@@ -82,8 +83,9 @@ class Worker : Pinned {
   void unpark() noexcept { parker_.unpark(); }
   // The loop looks at its duties before the next task.
   void attend() noexcept {
-    if (!attention_.load(std::memory_order_relaxed))
-      attention_.store(true, std::memory_order_release);
+    if (attention_.load(std::memory_order_relaxed)) return;
+    attention_.store(true, std::memory_order_release);
+    forks_.ask();
   }
   // The worker stays in one poll: what it would run next may be taken from it. Thread: the
   // watchdog.
@@ -98,7 +100,7 @@ class Worker : Pinned {
   }
   // Ready tasks that others may take at once; the newest one, too, of a worker that does not run.
   bool has_surplus() const noexcept {
-    return !queue_.empty() || !overflow_.empty() || newest_is_surplus();
+    return !queue_.empty() || !overflow_.empty() || forks_.has_shared() || newest_is_surplus();
   }
   // The processor it was seen on last. A moment's figure.
   uint32_t cpu() const noexcept { return cpu_.load(std::memory_order_relaxed); }
@@ -148,6 +150,13 @@ class Worker : Pinned {
   // theirs.
   bool share_with_groups() noexcept;
   bool has_own_work() const noexcept;
+  // Branches of forks (worker_forks.cpp).
+  bool look_at_forks() noexcept override;
+  void share_forks() noexcept override;
+  void settle_forks() noexcept override;
+  void wake_for_forks() noexcept;
+  void duties_in_place(int64_t now) noexcept;
+  task::Header* steal_fork() noexcept;
   void run_timed(task::Header* task) noexcept;
   void run_traced(task::Header* task) noexcept;
   void push_older(task::Header* task) noexcept;
@@ -166,6 +175,7 @@ class Worker : Pinned {
   Atomic<task::Header*> lifo_{nullptr};  // set by the owner, taken by the owner or a thief
   LocalQueue queue_;
   BagQueue overflow_;
+  task::ForkDeque forks_;
   time::Timers timers_;
   Parker parker_;
   Atomic<WorkerState> state_{WorkerState::Empty};
@@ -213,6 +223,11 @@ class Worker : Pinned {
   GroupTurns turns_;
   bool groups_go_on_ = false;  // see share_with_groups
   uint32_t last_victim_ = 0;
+  uint64_t forking_poll_ = 0;  // the poll that forks, and when it was seen to first
+  int64_t forking_since_ns_ = 0;
+  int64_t fork_looked_ns_ = 0;
+  int64_t fork_wake_ns_ = 0;
+  bool more_forks_ = false;  // where the last one was stolen
   mem::ThreadCache* cache_ = nullptr;
   TraceRing* trace_ = nullptr;  // while trace events are recorded
   uint64_t moved_tasks_ = 0;

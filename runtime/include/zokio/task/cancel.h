@@ -45,6 +45,8 @@ class CancelScope : Pinned {
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
 
   Kind kind() const noexcept { return kind_; }
+  // Whose it is; null for Kind::Locals.
+  Header* task() const noexcept { return task_; }
   // Constant while this one is in force.
   const CancelScope* outer() const noexcept { return outer_; }
 

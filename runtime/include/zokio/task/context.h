@@ -33,6 +33,8 @@ namespace zokio::task {
 
 struct Header;
 class Executor;
+class ForkDeque;
+class ForkHost;
 
 inline constexpr uint32_t kNoWorker = UINT32_MAX;
 
@@ -47,6 +49,8 @@ struct Context {
   Atomic<Header*>* lifo = nullptr;      // the worker's newest ready task; null outside workers
   uint32_t budget = kPollBudget;        // see consume_budget
   uint32_t switches = 0;                // that this poll may still make
+  ForkDeque* forks = nullptr;           // what the running task forked; null outside workers
+  ForkHost* fork_host = nullptr;        // the worker, as forks know it
   sched::Worker* self = nullptr;        // the worker; null outside
   io::Reactor* reactor = nullptr;       // hosted by this thread; null when it hosts none
   io::Driver* driver = nullptr;         // all reactors of the runtime; null without I/O

@@ -37,6 +37,10 @@ class SharedLocals : public CancelScope {
       : CancelScope(Kind::Locals, nullptr),
         first(first_binding(current_task()->scope.load(std::memory_order_relaxed))) {}
 
+  // What is bound where `scope` was entered, for a child of its task. Thread: any; the scope lasts.
+  explicit SharedLocals(const CancelScope& scope) noexcept
+      : CancelScope(Kind::Locals, nullptr), first(first_binding(&scope)) {}
+
   // The innermost binding at `scope` or outside it; null: none.
   static const Binding* first_binding(const CancelScope* scope) noexcept {
     while (scope != nullptr && scope->kind() != Kind::Value) {

@@ -12,6 +12,7 @@
 //
 // Promise::link says which life it is, a closed list:
 //   address of a coroutine      awaited: resumed at the end
+//   Fork* | kBranch, or with kStolen  a branch of a fork: fork.h
 //   kRoot                       spawned; the handle is alive, nobody waits
 //   Header* | kRoot             spawned; that task waits in the handle
 //   ThreadWaiter* | kRoot | kThread   spawned; that thread waits
@@ -37,6 +38,8 @@ inline constexpr uintptr_t kRoot = 1;
 inline constexpr uintptr_t kDetached = kRoot | 2;
 inline constexpr uintptr_t kFinished = kRoot | 4;
 inline constexpr uintptr_t kThread = 2;  // with an address
+inline constexpr uintptr_t kBranch = 2;  // without kRoot
+inline constexpr uintptr_t kStolen = 4;  // with kBranch
 inline constexpr uintptr_t kLinkBits = 7;
 
 // A thread outside the runtime that waits for the end of one task: first a short spin, because

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 
+#include "zokio/task/fork.h"
 #include "zokio/task/header.h"
 
 namespace zokio::task {
@@ -19,6 +20,8 @@ inline std::coroutine_handle<> switch_to(Header* next) noexcept {
     wake(next);
     return std::noop_coroutine();
   }
+  if (c.forks->used()) [[unlikely]]
+    c.fork_host->settle_forks();
   --c.switches;
   c.current = next;
   c.budget = kPollBudget;

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "zokio/base/assert.h"
+#include "zokio/task/fork.h"
 #include "zokio/task/promise.h"
 
 namespace zokio {
@@ -32,11 +33,17 @@ template <class T>
 struct TaskPromise : ValuePromise<T> {
   struct FinalAwaiter {
     bool await_ready() const noexcept { return false; }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<TaskPromise> self) const noexcept {
+    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<TaskPromise> self) const noexcept {
       TaskPromise& promise = self.promise();
       const uintptr_t link = promise.link.load(std::memory_order_relaxed);
-      if ((link & kRoot) == 0) [[likely]]
+      if ((link & kLinkBits) == 0)
         return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(link));
+      if ((link & (kRoot | kStolen)) == 0) {
+        promise.drop_parameters();
+        return end_in_place(reinterpret_cast<Fork*>(link - kBranch));
+      }
+      if ((link & kRoot) == 0) return end_stolen(&promise, promise.ending());
       return finish(&promise, promise.ending(), &ValuePromise<T>::discard);
     }
     void await_resume() const noexcept {}
@@ -44,14 +51,28 @@ struct TaskPromise : ValuePromise<T> {
   // The header and the outcome outlive the coroutine: promise.h.
   static_assert(std::is_trivially_destructible_v<ValuePromise<T>>);
 
+  // The parameters of the coroutine. Those by reference count, too: that costs little.
+  template <class... P>
+  explicit TaskPromise(P&...) noexcept {
+    if constexpr (!(std::is_trivially_destructible_v<P> && ...)) this->status |= Header::kOwning;
+  }
+
   Task<T> get_return_object() noexcept;
   FinalAwaiter final_suspend() const noexcept { return {}; }
 };
 
 }  // namespace task::internal
 
+// One pointer, passed and returned in a register where the compiler knows how to say so. Through
+// memory, the temporaries of `co_await fork(a(), b())` would take room and tests in each frame.
+#if defined(__clang__)
+#define ZOKIO_TRIVIAL_ABI [[clang::trivial_abi]]
+#else
+#define ZOKIO_TRIVIAL_ABI
+#endif
+
 template <class T>
-class [[nodiscard("a Task does nothing until it is awaited")]] Task {
+class [[nodiscard("a Task does nothing until it is awaited")]] ZOKIO_TRIVIAL_ABI Task {
   static_assert(!std::is_reference_v<T>, "a Task returns values; return a pointer instead");
 
  public:

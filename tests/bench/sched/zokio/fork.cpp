@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fork and join: a branch is a task with a handle, the last one is called where it stands.
-
-#include <array>
+// Fork and join, by the runtime's own.
 
 #include "../queens.h"
 #include "bench.h"
@@ -10,34 +8,34 @@
 namespace bench {
 namespace {
 
-using zokio::JoinHandle;
+using zokio::Branches;
 using zokio::Task;
 
 Task<uint64_t> fib(unsigned n) {
   if (n < 2) co_return n;
-  auto left = zokio::spawn(&fib, n - 1);
-  const uint64_t right = co_await fib(n - 2);
-  co_return right + (co_await left).value_or(0);
+  auto [left, right] = co_await zokio::fork(fib(n - 1), fib(n - 2));
+  co_return left + right;
 }
 
 Task<uint64_t> skynet(uint64_t first, uint64_t leaves) {
   if (leaves == 1) co_return first;
   const uint64_t each = leaves / 10;
-  std::array<JoinHandle<uint64_t>, 9> children;
-  for (uint64_t i = 0; i < 9; ++i) children[i] = zokio::spawn(&skynet, first + i * each, each);
-  uint64_t sum = co_await skynet(first + 9 * each, each);
-  for (auto& child : children) sum += (co_await child).value_or(0);
+  Branches<uint64_t, 10> branches;
+  for (uint64_t i = 0; i < 10; ++i) branches.add(skynet(first + i * each, each));
+  co_await branches.join();
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < 10; ++i) sum += branches[i];
   co_return sum;
 }
 
 Task<uint64_t> queens(Board board) {
   if (board.full()) co_return 1;
-  std::array<JoinHandle<uint64_t>, kQueens> children;
-  unsigned count = 0;
+  Branches<uint64_t, kQueens> branches;
   for (unsigned column = 0; column < kQueens; ++column)
-    if (board.free(column)) children[count++] = zokio::spawn(&queens, board.with(column));
+    if (board.free(column)) branches.add(queens(board.with(column)));
+  co_await branches.join();
   uint64_t found = 0;
-  for (unsigned i = 0; i < count; ++i) found += (co_await children[i]).value_or(0);
+  for (unsigned i = 0; i < branches.size(); ++i) found += branches[i];
   co_return found;
 }
 
