@@ -69,6 +69,7 @@ zokio::RuntimeOptions runtime_options(const config::Config& c) {
   out.backend = c.io.backend == "uring"   ? zokio::Backend::Uring
                 : c.io.backend == "epoll" ? zokio::Backend::Epoll
                                           : zokio::Backend::Auto;
+  out.follow_cpu_quota = c.autosize == "cgroup";
   out.placement =
       c.io.placement == "dedicated" ? zokio::Placement::Dedicated : zokio::Placement::Inline;
   out.ring_entries = c.io.ring_entries;
@@ -169,6 +170,7 @@ Reported<> Daemon::start_runtime() {
   auto runtime = zokio::Runtime::create(runtime_options(config_));
   if (!runtime) return model::refuse(model::make_report(runtime.error(), "runtime"));
   runtime_ = *std::move(runtime);
+  runtime_->on_stall({}, [](const zokio::StallReport& stall) { spdlog::warn(stall.to_text()); });
   for (const auto& [pool, limit] : {std::pair("frames", config_.pools.frames_limit),
                                     std::pair("buffers", config_.pools.buffers_limit)}) {
     if (limit.count == 0) continue;

@@ -126,6 +126,12 @@ ROWS = [
                [(rate("zokio_scheduler_tasks_spawned_total"), "started"),
                 (rate("zokio_scheduler_tasks_finished_total", "outcome"), "ended: {{outcome}}"),
                 (rate("zokio_scheduler_polls_total"), "resumptions")]),
+        series("Stalls", "none", [(rate("zokio_scheduler_stalls_total"), "stalls"),
+                                  (gauge("zokio_scheduler_workers_extra"), "workers in place of stuck ones")],
+               "Up to five a minute are in the log with task and stack."),
+        series("Longest stall", "s", [(gauge("zokio_scheduler_stall_longest_seconds"), "since the start")]),
+        series("Processor quota", "none", [(gauge("zokio_scheduler_cpu_quota_cores"), "cores")],
+               "0: none, or autosize is off."),
         series("Blocking threads", "none", [(gauge("zokio_blocking_threads", "state"), "{{state}}")], stack=True),
     ]),
     ("Pools", False, [

@@ -77,6 +77,11 @@ void print_scheduler(Context& context, const v1::SchedulerStats& stats) {
       << stats.blocking_threads() << " threads, timers " << stats.timers_pending() << '\n'
       << "  ready to running " << spread(stats.delay()) << '\n'
       << "  one poll         " << spread(stats.poll()) << '\n';
+  if (stats.stalls() > 0)
+    out << "  stalls " << stats.stalls() << ", the longest " << ns(stats.stall_longest_ns())
+        << "; extra workers for stuck ones now " << stats.workers_extra() << '\n';
+  if (stats.cpu_quota() > 0)
+    out << "  the cgroup pays for " << stats.cpu_quota() << " processors\n";
   Table table(
       {"WORKER", "STATE", "QUEUE", "POLLS", "BUSY", "PARKS", "STOLEN", "LOCAL", "IO", "TIMER"});
   for (const auto& w : stats.workers())

@@ -89,6 +89,7 @@ struct SoakConfig {
 struct Config {
   uint32_t workers = 0;
   uint32_t reactors = 0;
+  std::string autosize = "off";
   Bytes memory_limit;
   std::string state_dir = "/var/lib/zokio";
   IoConfig io;

@@ -10,6 +10,7 @@ namespace zokiod::config {
 namespace {
 
 constexpr std::array<std::string_view, 3> kBackends = {"auto", "uring", "epoll"};
+constexpr std::array<std::string_view, 2> kAutosizes = {"off", "cgroup"};
 constexpr std::array<std::string_view, 2> kPlacements = {"inline", "dedicated"};
 constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
                                                      "warn",  "error", "off"};
@@ -26,6 +27,10 @@ const std::array kFields = {
     Field{"reactors", Takes::Live, "reactors",
           "Rings or epoll sets that serve I/O. 0: one for each worker, at most 4.",
           ZOKIOD_REF(reactors), 0, 64},
+    Field{"autosize", Takes::Restart, "",
+          "cgroup: fewer workers while the quota of the cgroup pays for fewer processors.\n"
+          "off: as many as asked for.",
+          ZOKIOD_REF(autosize), 0, 0, kAutosizes},
     Field{"memory_limit", Takes::Restart, "bytes",
           "Cap of all pools of the runtime together. 0: none.", ZOKIOD_REF(memory_limit)},
     Field{"state_dir", Takes::Restart, "",

@@ -89,6 +89,10 @@ Json scheduler(const zokio::RuntimeSnapshot& runtime) {
            {{"ok", s.tasks_finished_ok},
             {"error", s.tasks_finished_error},
             {"cancelled", s.tasks_finished_cancelled}}},
+          {"stalls", s.stalls},
+          {"stall_longest_ns", s.stall_longest_ns},
+          {"workers_extra", s.workers_extra},
+          {"cpu_quota", s.cpu_quota},
           {"delay", histogram(s.delay_ns)},
           {"poll", histogram(s.poll_ns)}};
 }

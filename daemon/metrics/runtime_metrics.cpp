@@ -39,6 +39,19 @@ void collect_worker_states(Families& out, const SchedulerSnapshot& s) {
       .add(in_state(WorkerState::Retiring), {{"state", "retiring"}});
   out.gauge("zokio_scheduler_workers_desired", "Worker threads asked for.")
       .add(uint64_t{s.workers_desired});
+  out.gauge("zokio_scheduler_workers_extra", "Workers that stand in for stuck ones now.")
+      .add(uint64_t{s.workers_extra});
+  out.gauge("zokio_scheduler_cpu_quota_cores",
+            "Processors that the cgroup pays for; 0: no quota, or it is not followed.")
+      .add(s.cpu_quota);
+}
+
+void collect_stalls(Families& out, const SchedulerSnapshot& s) {
+  out.counter("zokio_scheduler_stalls_total",
+              "Times a worker stayed in one resumption for too long.")
+      .add(s.stalls);
+  out.gauge("zokio_scheduler_stall_longest_seconds", "The longest of them since the start.")
+      .add_ns(s.stall_longest_ns);
 }
 
 // One series for each slot ever used.
@@ -219,6 +232,7 @@ void collect_scheduler(Families& out, const Figures& figures) {
   collect_workers(out, figures);
   collect_tasks(out, figures.runtime.scheduler);
   collect_stealing(out, figures.runtime.scheduler);
+  collect_stalls(out, figures.runtime.scheduler);
 }
 
 void collect_pools(Families& out, const Figures& figures) {

@@ -69,6 +69,10 @@ void write_scheduler(v1::SchedulerStats& out, const zokio::SchedulerSnapshot& fr
   out.set_tasks_finished_error(from.tasks_finished_error);
   out.set_tasks_finished_cancelled(from.tasks_finished_cancelled);
   out.set_tasks_alive(from.tasks_alive);
+  out.set_stalls(from.stalls);
+  out.set_stall_longest_ns(from.stall_longest_ns);
+  out.set_workers_extra(from.workers_extra);
+  out.set_cpu_quota(from.cpu_quota);
   *out.mutable_delay() = summary_of(from.delay_ns);
   *out.mutable_poll() = summary_of(from.poll_ns);
 }

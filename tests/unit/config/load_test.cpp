@@ -29,6 +29,7 @@ TEST(Load, EveryKeyIsTaken) {
   const auto config = parse(R"(
 workers = 3
 reactors = 2
+autosize = "cgroup"
 memory_limit = "1GiB"
 state_dir = "/s"
 [io]
@@ -70,6 +71,7 @@ level = "debug"
   Config want;
   want.workers = 3;
   want.reactors = 2;
+  want.autosize = "cgroup";
   want.memory_limit = {1ull << 30};
   want.state_dir = "/s";
   want.io = {"epoll", "dedicated", 64, 2};

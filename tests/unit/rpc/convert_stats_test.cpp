@@ -59,9 +59,13 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
                  .tasks_finished_error = 10,
                  .tasks_finished_cancelled = 11,
                  .tasks_alive = 12,
+                 .stalls = 13,
+                 .stall_longest_ns = 14,
+                 .workers_extra = 15,
                  .delay_ns = some_values(),
                  .poll_ns = some_values(),
-                 .groups = {}};
+                 .groups = {},
+                 .cpu_quota = 1.5};
   zokio::PoolSnapshot p{"frames", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, true};
   s.pools = {p};
   zokio::ReactorSnapshot r{
