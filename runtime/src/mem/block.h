@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "mem/outside_cache.h"
 #include "mem/poison.h"
 #include "mem/pool.h"
 #include "mem/thread_cache.h"
@@ -19,7 +20,7 @@ inline void* take_block(PoolId id, std::size_t bytes, bool may_exceed, Refusal& 
   const unsigned cls = class_of(bytes);
   ThreadCache* cache = this_thread_cache;
   FreeBlock* block = cache != nullptr ? cache->take(id, cls, may_exceed, why)
-                                      : pool(id).obtain(cls, 1, may_exceed, why).head;
+                                      : take_outside(id, cls, may_exceed, why);
   // The rest of the block stays poisoned.
   if (block != nullptr) unpoison(block, bytes);
   return block;
@@ -34,10 +35,7 @@ inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
   poison(p, class_bytes(cls));
   auto* block = static_cast<FreeBlock*>(p);
   if (ThreadCache* cache = this_thread_cache) return cache->put(id, cls, block);
-  pool(id).counts().classes[cls].frees.add_shared();
-  Batch one;
-  one.push(block);
-  pool(id).give(cls, one);
+  give_outside(id, cls, block);
 }
 
 }  // namespace zokio::mem

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "mem/mapping.h"
+#include "mem/outside_cache.h"
 #include "zokio/base/assert.h"
 #include "zokio/mem/frame.h"
 
@@ -219,6 +220,7 @@ ThreadCache* current_cache() noexcept {
   return this_thread_cache;
 }
 void set_current_cache(ThreadCache* cache) noexcept {
+  if (cache != nullptr) has_own_cache();
   this_thread_cache = cache;
 #ifdef ZOKIO_INLINE_FRAMES
   thread_frame_cache = cache;

@@ -52,10 +52,9 @@ void Scheduler::schedule_last(task::Header* task) noexcept {
 // none is, or the backlog is worth it. The watchdog looks after the case that the one that is awake
 // stays in one poll.
 void Scheduler::push_outside(task::Header* task) noexcept {
-  scheduled_remote_.add_shared();
   if (unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
     trace_outside(TraceKind::Wake, task);
-  if (outside_pushes_.fetch_add(1, std::memory_order_relaxed) % kProbeEvery == 0) probe(task);
+  if (scheduled_remote_.fetch_add(1, std::memory_order_relaxed) % kProbeEvery == 0) probe(task);
   injector_.push(task);
   full_fence();  // the task before the look at the idle set (idle.h)
   const unsigned sleeping = idle_.sleeping();
@@ -316,7 +315,7 @@ SchedulerSnapshot Scheduler::snapshot() const {
   SchedulerSnapshot out;
   out.workers_desired = active_workers();
   out.injector_depth = injector_.size();
-  out.scheduled_remote = scheduled_remote_.read();
+  out.scheduled_remote = scheduled_remote_.load(std::memory_order_relaxed);
   for (unsigned i = 0; i < slots_in_use(); ++i) {
     Worker& worker = *slot(i);
     out.workers.push_back(worker.snapshot());

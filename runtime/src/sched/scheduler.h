@@ -148,9 +148,9 @@ class Scheduler final : public task::Executor, Pinned {
   std::array<std::atomic<Worker*>, kWorkerSlots> slots_{};
   std::atomic<unsigned> slots_in_use_{0};
   std::atomic<unsigned> active_{0};
-  stats::Counter scheduled_remote_;
   std::atomic<uint64_t> average_poll_ns_{500};
-  Atomic<uint32_t> outside_pushes_{0};
+  // Written with every push from outside, so not on a line that is only read.
+  alignas(kCacheLine) Atomic<uint64_t> scheduled_remote_{0};
   struct alignas(kCacheLine) Probe {
     std::atomic<task::Header*> task{nullptr};
     int64_t since_ns = 0;  // written before task, read by who takes it out

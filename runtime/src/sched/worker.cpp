@@ -181,7 +181,8 @@ Worker::Step Worker::step() noexcept {
 }
 
 bool Worker::maintain(task::Header*& task) noexcept {
-  attention_.store(false, std::memory_order_relaxed);
+  if (attention_.load(std::memory_order_relaxed))
+    attention_.store(false, std::memory_order_relaxed);
   groups_go_on_ = false;
   if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (state_.load(std::memory_order_acquire) == WorkerState::Retiring) return false;
@@ -205,13 +206,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
     return true;
   own_first_ = !own_first_;
   if (own_first_) task = overflow_.take_one();
-  if (task == nullptr) {
-    // A whole bag when there is room: they stand behind what is in the own queue then.
-    if (queue_.size() <= kLocalQueueSlots / 2)
-      task = take_injected();
-    else
-      task = scheduler_.injector().take_one(slot_);
-  }
+  if (task == nullptr) task = take_turn_of_outside();
   return true;
 }
 
@@ -330,6 +325,27 @@ task::Header* Worker::take_overflow() noexcept {
 task::Header* Worker::take_injected() noexcept {
   Bag* bag = scheduler_.injector().take_bag(slot_);
   return bag != nullptr ? unpack(bag) : nullptr;
+}
+
+// At a maintenance. As many bags as there is room for: they stand behind what is in the own queue,
+// and while that never runs empty, nothing else brings them in.
+task::Header* Worker::take_turn_of_outside() noexcept {
+  Injector& injector = scheduler_.injector();
+  if (queue_.size() > kLocalQueueSlots / 2) return injector.take_one(slot_);
+  task::Header* first = take_injected();
+  if (first == nullptr) return nullptr;
+  while (queue_.size() + Bag::kTasks <= kLocalQueueSlots) {
+    Bag* bag = injector.take_bag(slot_);
+    if (bag == nullptr) return first;
+    for (uint32_t i = bag->first; i < bag->count; ++i) {
+      __builtin_prefetch(bag->tasks[i], 1);
+      queue_.push(bag->tasks[i], overflow_);
+    }
+    free_bag(bag);
+  }
+  // There may be more: their turn is when these are through.
+  interval_ = polls_left_ = std::clamp(queue_.size(), 1u, polls_left_);
+  return first;
 }
 
 task::Header* Worker::search() noexcept {

@@ -136,6 +136,7 @@ class Worker final : public task::ForkHost, Pinned {
   task::Header* next_task() noexcept;
   task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
+  task::Header* take_turn_of_outside() noexcept;
   task::Header* unpack(Bag* bag) noexcept;
   task::Header* search() noexcept;
   task::Header* steal() noexcept;

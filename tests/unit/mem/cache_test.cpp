@@ -69,6 +69,29 @@ TEST_F(CacheTest, ReleaseDrainsAndCountersGoOn) {
   EXPECT_EQ(frames().cached_bytes, 0u);
 }
 
+// A thread that goes on allocating without one gets one, which is parked between two uses.
+TEST_F(CacheTest, BusyOutsideThreadsGetOne) {
+  const uint64_t before = frames().hits_thread;
+  std::latch filled(1);
+  std::latch trimmed(1);
+  std::thread outside([&] {
+    for (int round = 0; round < 20; ++round) fill_cache();
+    EXPECT_EQ(current_cache(), nullptr);
+    filled.count_down();
+    trimmed.wait();
+    fill_cache();
+  });
+  filled.wait();
+  EXPECT_GT(frames().hits_thread, before + 400);
+  EXPECT_EQ(frames().objects_in_use, 0u);
+  trim();
+  EXPECT_EQ(frames().cached_bytes, 0u);
+  trimmed.count_down();
+  outside.join();
+  trim();  // its end gave the blocks back
+  EXPECT_EQ(frames().cached_bytes, 0u);
+}
+
 TEST_F(CacheTest, CountersNeverGoBackWhileCachesComeAndGo) {
   const std::jthread churner([](std::stop_token stop) {
     while (!stop.stop_requested()) {
