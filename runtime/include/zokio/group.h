@@ -96,12 +96,18 @@ class Group {
   template <class F, class... A>
     requires internal::Spawnable<F, A...>
   Result<JoinHandle<internal::SpawnResult<F, A...>>> spawn(F f, A... args) {
+    return spawn_named("", std::move(f), std::move(args)...);
+  }
+  // The same with a name (static string) for dumps and diagnostics.
+  template <class F, class... A>
+    requires internal::Spawnable<F, A...>
+  Result<JoinHandle<internal::SpawnResult<F, A...>>> spawn_named(const char* name, F f, A... args) {
     using R = internal::SpawnResult<F, A...>;
     ZOKIO_TRY(const bool place, gate_->reserve());
     internal::Reservation reservation(*gate_, place);
-    auto* task = place ? internal::make_task(*gate_, "", std::move(f), std::move(args)...)
-                       : internal::make_task(*gate_, "", &internal::run_admitted<R, F, A...>, gate_,
-                                             std::move(f), std::move(args)...);
+    auto* task = place ? internal::make_task(*gate_, name, std::move(f), std::move(args)...)
+                       : internal::make_task(*gate_, name, &internal::run_admitted<R, F, A...>,
+                                             gate_, std::move(f), std::move(args)...);
     if (place) gate_->make_entry(task);
     reservation.use();
     JoinHandle<R> handle(task);

@@ -156,6 +156,7 @@ void Group::renew(const GroupOptions& options) {
 
 void Group::push(task::Header* task) noexcept {
   mark_queued(task);
+  scheduler_.trace_wake(task);
   if (probe_.load(std::memory_order_relaxed) == nullptr && polls_.read() % kGroupProbeEvery == 0)
       [[unlikely]] {
     task::Header* none = nullptr;
@@ -202,11 +203,11 @@ task::Header* Group::take(unsigned hint) noexcept {
   return task;
 }
 
-void Group::polled(uint64_t ns) noexcept {
-  polls_.add_shared();
+void Group::polled(uint64_t ns, uint64_t polls) noexcept {
+  polls_.add_shared(polls);
   cpu_ns_.add_shared(ns);
   const uint64_t average = average_poll_ns_.load(std::memory_order_relaxed);
-  average_poll_ns_.store((7 * average + ns) / 8 + 1, std::memory_order_relaxed);
+  average_poll_ns_.store((7 * average + ns / polls) / 8 + 1, std::memory_order_relaxed);
 }
 
 GroupStats Group::stats() const {

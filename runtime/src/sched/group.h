@@ -75,8 +75,8 @@ class Group final : public GroupGate, Pinned {
   Latency latency() const noexcept { return latency_.load(std::memory_order_relaxed); }
   VirtualClock& clock() noexcept { return clock_; }
   unsigned shares() const noexcept { return shares_.load(std::memory_order_relaxed); }
-  // A poll of one of its tasks took so long.
-  void polled(uint64_t ns) noexcept;
+  // So many polls of its tasks took so long, together.
+  void polled(uint64_t ns, uint64_t polls) noexcept;
 
  private:
   // The executor of entries.

@@ -79,10 +79,10 @@ task::Header* GroupSet::take(Group& group, unsigned hint) noexcept {
   return nullptr;
 }
 
-void GroupSet::charge(Group& group, uint64_t ns) noexcept {
+void GroupSet::charge(Group& group, uint64_t ns, uint64_t polls) noexcept {
   const VirtualClock& clock = group.latency() == Latency::Background ? among_background_ : normal_;
   group.clock().charge(clock.now(), ns, group.shares());
-  group.polled(ns);
+  group.polled(ns, polls);
 }
 
 Group* GroupSet::least(uint64_t among, VirtualClock& clock) noexcept {

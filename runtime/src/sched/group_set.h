@@ -43,7 +43,14 @@ class GroupSet : Pinned {
   Group* pick(bool others, bool last_resort, const GroupTurns& turns) noexcept;
   // A task of the picked group; null when another worker was faster.
   task::Header* take(Group& group, unsigned hint) noexcept;
-  void charge(Group& group, uint64_t ns) noexcept;
+  // So many polls of its tasks took so long.
+  void charge(Group& group, uint64_t ns, uint64_t polls) noexcept;
+  // Interactive tasks are ready, and this group is not one of theirs.
+  bool has_precedence_over(const Group& group) const noexcept {
+    return group.latency() != Latency::Interactive &&
+           (ready_.load(std::memory_order_relaxed) &
+            interactive_.load(std::memory_order_relaxed)) != 0;
+  }
   // The tasks outside of groups have run for so long.
   void charge_others(uint64_t ns) noexcept { others_.charge(normal_.now(), ns, kDefaultShares); }
 

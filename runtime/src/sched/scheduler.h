@@ -117,6 +117,11 @@ class Scheduler final : public task::Executor, Pinned {
   Trace stop_trace();
   void trace_outside(TraceKind kind, const task::Header* task, uint64_t value = 0,
                      const char* text = nullptr) noexcept;
+  // `task` became ready, in the queue of a group. Thread: any.
+  void trace_wake(const task::Header* task) noexcept {
+    if ((unusual_.load(std::memory_order_relaxed) & kTraced) != 0) [[unlikely]]
+      trace_here(TraceKind::Wake, task, nullptr);
+  }
   uint64_t tasks_alive() const noexcept;
 
   // Thread: any. Takes no lock that a worker takes to run a task.

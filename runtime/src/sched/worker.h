@@ -33,6 +33,7 @@ class ThreadCache;
 
 namespace zokio::sched {
 
+class Group;
 class Scheduler;
 
 class Worker final : public task::ForkHost, Pinned {
@@ -147,6 +148,8 @@ class Worker final : public task::ForkHost, Pinned {
   void resume(task::Header* task, uint32_t switches) noexcept;
   // Turns of groups (worker_groups.cpp). True when it ran a task.
   bool run_groups(bool last_resort) noexcept;
+  int run_turn(Group& group, int64_t& now) noexcept;
+  int64_t without_waiting(int64_t took) noexcept;
   // At a maintenance. True when the turn ended and groups are still behind: the next step is
   // theirs.
   bool share_with_groups() noexcept;
@@ -222,6 +225,7 @@ class Worker final : public task::ForkHost, Pinned {
   SpinBudget spin_budget_;
   int64_t ran_ns_ = 0;  // time in polls between the last two maintenances
   GroupTurns turns_;
+  uint64_t waited_ns_ = 0;     // as of the last look at it, see without_waiting
   bool groups_go_on_ = false;  // see share_with_groups
   uint32_t last_victim_ = 0;
   uint64_t forking_poll_ = 0;  // the poll that forks, and when it was seen to first

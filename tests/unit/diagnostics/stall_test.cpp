@@ -12,6 +12,7 @@
 #include "diagnostics_fixture.h"
 #include "gmock/gmock.h"
 #include "zokio/fiber.h"
+#include "zokio/group.h"
 
 namespace zokio {
 namespace {
@@ -60,16 +61,17 @@ Task<int64_t> hog(const std::atomic<bool>* stop) {
   co_return accomplice(stop);
 }
 
-TEST(Stall, IsReportedOnceWithNameAndCulprit) {
-  auto runtime = make_runtime(1);
+// `spawn` starts hog(stop) on the only worker.
+void expect_one_report(Runtime& runtime,
+                       const std::function<JoinHandle<int64_t>(std::atomic<bool>*)>& spawn) {
   Reports reports;
-  runtime->on_stall(stalls_after(std::chrono::milliseconds(10)), reports.callback());
+  runtime.on_stall(stalls_after(std::chrono::milliseconds(10)), reports.callback());
   std::atomic<bool> stop{false};
-  auto handle = runtime->spawn_named("hog", &hog, &stop);
+  auto handle = spawn(&stop);
   const uint64_t id = handle.id();
   await_that([&] { return reports.count() > 0; });
   // Long enough for a second report, if there were one.
-  await_that([&] { return runtime->stats().scheduler.stall_longest_ns > 100'000'000; });
+  await_that([&] { return runtime.stats().scheduler.stall_longest_ns > 100'000'000; });
   stop = true;
   static_cast<void>(handle.wait());
   const auto all = reports.take();
@@ -80,8 +82,21 @@ TEST(Stall, IsReportedOnceWithNameAndCulprit) {
   EXPECT_GE(all[0].duration, std::chrono::milliseconds(10));
   EXPECT_THAT(all[0].stack, Contains(HasSubstr("culprit"))) << all[0].to_text();
   EXPECT_THAT(all[0].stack, Contains(HasSubstr("hog"))) << all[0].to_text();
-  EXPECT_EQ(runtime->stats().scheduler.stalls, 1u);
-  EXPECT_EQ(runtime->stalls().size(), 1u);
+  EXPECT_EQ(runtime.stats().scheduler.stalls, 1u);
+  EXPECT_EQ(runtime.stalls().size(), 1u);
+  runtime.on_stall({}, {});
+}
+
+TEST(Stall, IsReportedOnceWithNameAndCulprit) {
+  auto runtime = make_runtime(1);
+  expect_one_report(*runtime, [&](auto* stop) { return runtime->spawn_named("hog", &hog, stop); });
+}
+
+TEST(Stall, OfATaskOfAGroupIsReportedLikewise) {
+  auto runtime = make_runtime(1);
+  auto group = Group::create(*runtime, {.name = "g"});
+  ASSERT_TRUE(group.has_value());
+  expect_one_report(*runtime, [&](auto* stop) { return *group->spawn_named("hog", &hog, stop); });
 }
 
 Task<int64_t> hog_on_fiber(const std::atomic<bool>* stop) {

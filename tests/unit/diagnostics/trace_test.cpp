@@ -8,6 +8,7 @@
 #include "diagnostics_fixture.h"
 #include "gmock/gmock.h"
 #include "sched/trace.h"
+#include "zokio/group.h"
 
 namespace zokio {
 namespace {
@@ -83,18 +84,15 @@ Task<void> naps() {
   for (int i = 0; i < 3; ++i) static_cast<void>(co_await sleep(std::chrono::milliseconds(1)));
 }
 
-TEST(Trace, ShowsTheLifeOfATask) {
-  auto runtime = make_runtime(1);
-  static_cast<void>(runtime->block_on(&naps));
-  runtime->start_trace(std::chrono::hours(1));
-  auto handle = runtime->spawn_named("naps", &naps);
-  const uint64_t id = handle.id();
-  static_cast<void>(handle.wait());
-  static_cast<void>(runtime->block_on(&naps));  // the worker is through with the other one
-  const Trace trace = runtime->stop_trace();
+std::vector<TraceEvent> events_of(const Trace& trace, uint64_t task) {
   std::vector<TraceEvent> own;
   for (const TraceEvent& event : trace.events)
-    if (event.task == id) own.push_back(event);
+    if (event.task == task) own.push_back(event);
+  return own;
+}
+
+// Of a task that does naps(), started from outside the workers.
+void expect_life_of_naps(const std::vector<TraceEvent>& own) {
   ASSERT_FALSE(own.empty());
   EXPECT_EQ(own.front().kind, TraceKind::Spawn);
   EXPECT_STREQ(own.front().text, "naps");
@@ -110,11 +108,55 @@ TEST(Trace, ShowsTheLifeOfATask) {
     if (event.kind == TraceKind::Run && event.text != nullptr && event.text == std::string("sleep"))
       ++after_sleep;
   EXPECT_EQ(after_sleep, 3);
+}
+
+TEST(Trace, ShowsTheLifeOfATask) {
+  auto runtime = make_runtime(1);
+  static_cast<void>(runtime->block_on(&naps));
+  runtime->start_trace(std::chrono::hours(1));
+  auto handle = runtime->spawn_named("naps", &naps);
+  const uint64_t id = handle.id();
+  static_cast<void>(handle.wait());
+  static_cast<void>(runtime->block_on(&naps));  // the worker is through with the other one
+  const Trace trace = runtime->stop_trace();
+  expect_life_of_naps(events_of(trace, id));
   EXPECT_GT(std::ranges::count(trace.events, TraceKind::Park, &TraceEvent::kind), 0);
   const std::string json = trace.to_chrome_json();
   EXPECT_THAT(json, HasSubstr("\"name\":\"zokio::(anonymous namespace)::naps()\""));
   EXPECT_THAT(json, HasSubstr("\"after\":\"sleep\""));
   EXPECT_THAT(json, HasSubstr("\"name\":\"worker 0\""));
+}
+
+TEST(Trace, ShowsTheLifeOfATaskOfAGroup) {
+  auto runtime = make_runtime(1);
+  auto group = Group::create(*runtime, {.name = "g"});
+  ASSERT_TRUE(group.has_value());
+  static_cast<void>(group->spawn(&naps)->wait());
+  runtime->start_trace(std::chrono::hours(1));
+  auto handle = *group->spawn_named("naps", &naps);
+  const uint64_t id = handle.id();
+  static_cast<void>(handle.wait());
+  static_cast<void>(group->spawn(&naps)->wait());
+  expect_life_of_naps(events_of(runtime->stop_trace(), id));
+}
+
+Task<void> yields(int times) {
+  for (int i = 0; i < times; ++i) co_await yield_now();
+}
+
+// Polls of groups are timed as all others are, traced or not.
+TEST(Trace, PollsOfGroupsAreTimed) {
+  auto runtime = make_runtime(1);
+  auto group = Group::create(*runtime, {.name = "g"});
+  ASSERT_TRUE(group.has_value());
+  const auto timed = [&] { return runtime->stats().scheduler.poll_ns.count; };
+  for (const bool traced : {false, true}) {
+    const uint64_t before = timed();
+    if (traced) runtime->start_trace(std::chrono::hours(1));
+    static_cast<void>(group->spawn(&yields, 3'000)->wait());
+    EXPECT_GE(timed(), before + (traced ? 3'000 : 50));
+    static_cast<void>(runtime->stop_trace());
+  }
 }
 
 TEST(Trace, OffRecordsNothing) {
