@@ -11,6 +11,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "zokio/base/result.h"
 #include "zokio/spawn.h"
@@ -76,10 +77,40 @@ auto blocking(F f) {
 
 namespace internal {
 
+// Takes the task that awaits it to a thread of the pool, where it goes on to its end: nothing comes
+// back to a worker but what waits for that end. False: the pool is stopping, and it stays.
+class [[nodiscard]] ToPool : task::OffloadJob {
+ public:
+  ToPool() noexcept { run = &run_it; }
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> h) noexcept {
+    task_ = task::suspend_current(h);
+    // It may be at its end, elsewhere, when this returns.
+    if (task::executor_of(task_)->offload(this)) return true;
+    refused_ = true;
+    return false;
+  }
+  bool await_resume() const noexcept { return !refused_; }
+
+ private:
+  static void run_it(OffloadJob* job) noexcept {
+    static_cast<ToPool*>(job)->task_->resume_point.resume();
+  }
+
+  task::Header* task_ = nullptr;
+  bool refused_ = false;
+};
+
 template <class R, class F, class... A>
 Task<Outcome<R>> run_blocking(F f, A... args) {
-  auto call = [&]() -> R { return std::invoke(f, std::move(args)...); };
-  co_return co_await Blocking<decltype(call)>(std::move(call));
+  if (!co_await ToPool()) co_return fail(Errc::Unavailable, "blocking", Detail::Shutdown);
+  if constexpr (std::is_void_v<R>) {
+    std::invoke(f, std::move(args)...);
+    co_return Outcome<R>();
+  } else {
+    co_return Outcome<R>(std::invoke(f, std::move(args)...));
+  }
 }
 
 template <class F, class... A>
@@ -90,7 +121,15 @@ auto spawn_blocking_on(task::Executor& executor, F f, A... args) {
   using R = std::invoke_result_t<F&, A...>;
   static_assert(!is_task_v<R>, "zokio::spawn_blocking runs plain functions; spawn() runs tasks");
   static_assert(!std::is_reference_v<R>, "zokio::spawn_blocking: return a value, not a reference");
-  return start(executor, run_blocking<R, F, A...>(std::move(f), std::move(args)...), "blocking");
+  auto* task = run_blocking<R, F, A...>(std::move(f), std::move(args)...).release();
+  task->become_task();
+  executor.adopt(task, "blocking");
+  JoinHandle<Outcome<R>> handle(task);
+  // Its first step, to ToPool, happens here.
+  task::Header* const caller = std::exchange(task::context().current, task);
+  task->resume_point.resume();
+  task::context().current = caller;
+  return handle;
 }
 
 }  // namespace internal

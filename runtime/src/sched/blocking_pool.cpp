@@ -91,7 +91,10 @@ task::OffloadJob* BlockingPool::take() noexcept {
   task::OffloadJob* job = head_;
   if (job == nullptr) return nullptr;
   head_ = job->next;
-  if (head_ == nullptr) tail_ = nullptr;
+  if (head_ == nullptr)
+    tail_ = nullptr;
+  else
+    __builtin_prefetch(head_, 1);  // mostly written on another core
   depth_.store(depth_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return job;
 }

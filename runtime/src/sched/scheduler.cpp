@@ -15,6 +15,19 @@ namespace {
 // A probe that is being set up.
 task::Header* const kClaimed = reinterpret_cast<task::Header*>(uintptr_t{1});
 
+template <class Shard>
+stats::Counter& finished_of(Shard& shard, task::Ending ending) noexcept {
+  switch (ending) {
+    case task::Ending::Ok:
+      return shard.finished_ok;
+    case task::Ending::Failed:
+      return shard.finished_error;
+    case task::Ending::Cancelled:
+      break;
+  }
+  return shard.finished_cancelled;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, io::Driver* driver)
@@ -131,24 +144,16 @@ Trace Scheduler::stop_trace() {
 }
 
 void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
-  // Tasks end on a worker of this scheduler, so the context's figures are ours to write.
   const task::Context& context = task::context();
   const uint8_t unusual = unusual_.load(std::memory_order_relaxed);
   if ((unusual & kTraced) != 0) [[unlikely]]
     trace_here(TraceKind::End, task, nullptr);
   registry_.remove(task, context.worker);
-  stats::WorkerShard& stats = *context.stats;
-  switch (ending) {
-    case task::Ending::Ok:
-      stats.finished_ok.add();
-      break;
-    case task::Ending::Failed:
-      stats.finished_error.add();
-      break;
-    case task::Ending::Cancelled:
-      stats.finished_cancelled.add();
-      break;
-  }
+  // On a worker of this scheduler, whose figures are ours to write, or in the blocking pool.
+  if (context.executor == this && context.stats != nullptr) [[likely]]
+    finished_of(*context.stats, ending).add();
+  else
+    finished_of(finished_elsewhere_, ending).add_shared();
   if ((unusual_.load(std::memory_order_relaxed) & kClosed) != 0) [[unlikely]] {
     ended_.fetch_add(1, std::memory_order_release);
     os::futex_wake(ended_, 1);
@@ -291,7 +296,9 @@ uint64_t Scheduler::tasks_alive() const noexcept {
 }
 
 uint64_t Scheduler::finished_tasks() const noexcept {
-  uint64_t sum = 0;
+  const auto& elsewhere = finished_elsewhere_;
+  uint64_t sum = elsewhere.finished_ok.read() + elsewhere.finished_error.read() +
+                 elsewhere.finished_cancelled.read();
   for (unsigned i = 0; i < slots_in_use(); ++i) {
     const stats::WorkerShard& stats = slot(i)->stats();
     sum += stats.finished_ok.read() + stats.finished_error.read() + stats.finished_cancelled.read();
@@ -327,6 +334,9 @@ SchedulerSnapshot Scheduler::snapshot() const {
     stats::merge(out.delay_ns, stats.delay_ns.snapshot());
     stats::merge(out.poll_ns, stats.poll_ns.snapshot());
   }
+  out.tasks_finished_ok += finished_elsewhere_.finished_ok.read();
+  out.tasks_finished_error += finished_elsewhere_.finished_error.read();
+  out.tasks_finished_cancelled += finished_elsewhere_.finished_cancelled.read();
   // Ends before beginnings, so that the difference is never negative.
   out.tasks_spawned = registry_.inserted();
   out.tasks_alive = out.tasks_spawned - out.tasks_finished_ok - out.tasks_finished_error -

@@ -161,6 +161,11 @@ class Scheduler final : public task::Executor, Pinned {
     int64_t since_ns = 0;  // written before task, read by who takes it out
   };
   std::array<Probe, 16> probes_;
+  // Ends of tasks in the blocking pool.
+  struct alignas(kCacheLine) Finished {
+    stats::Counter finished_ok, finished_error, finished_cancelled;
+  };
+  Finished finished_elsewhere_;
   // What beginnings and ends of tasks have to see to besides, usually nothing.
   // kClosed: new tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
   // kTraced: both are recorded; set with a recording, cleared by its stop.

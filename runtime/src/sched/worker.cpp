@@ -432,7 +432,7 @@ inline bool Worker::wake_is_worth(uint64_t backlog) noexcept {
   static_cast<void>(backlog);
   return env::choose(env::Choice::WakeWorth, 2, rng_) != 0;
 #else
-  return backlog >= static_cast<uint64_t>(kWakeWorth.count()) / average_poll_ns_;
+  return backlog != 0 && backlog >= static_cast<uint64_t>(kWakeWorth.count()) / average_poll_ns_;
 #endif
 }
 
