@@ -8,6 +8,7 @@
 
 #include "mem/pool.h"
 #include "zokio/base/assert.h"
+#include "zokio/base/spin_lock.h"
 
 namespace zokio::mem {
 namespace {
@@ -30,10 +31,22 @@ struct LotHead {
 };
 static_assert(sizeof(LotHead) <= kAlignment);
 
+// The lock is held for a batch of blocks: some microseconds, less than a sleep in the kernel and
+// the wake-up after it cost both sides.
+std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) noexcept {
+#ifndef ZOKIO_MODEL
+  for (int spins = 0; spins < 100; ++spins) {
+    if (mutex.try_lock()) return {mutex, std::adopt_lock};
+    for (int i = 0; i < 4; ++i) cpu_relax();
+  }
+#endif
+  return std::unique_lock(mutex);
+}
+
 }  // namespace
 
 Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
-  const std::scoped_lock lock(mutex_);
+  const std::unique_lock lock = lock_soon(mutex_);
   Taken out;
   if (depot_ != nullptr) {
     out.blocks = pop_lot();
@@ -100,7 +113,7 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
 void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
-    const std::scoped_lock lock(mutex_);
+    const std::unique_lock lock = lock_soon(mutex_);
     if (batch.count >= kLeastLot && pool.wants_to_keep()) {
       pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
       push_lot(batch);
