@@ -104,7 +104,8 @@ class [[nodiscard]] ToPool : task::OffloadJob {
 
 template <class R, class F, class... A>
 Task<Outcome<R>> run_blocking(F f, A... args) {
-  if (!co_await ToPool()) co_return fail(Errc::Unavailable, "blocking", Detail::Shutdown);
+  const bool there = co_await ToPool();
+  if (!there) co_return fail(Errc::Unavailable, "blocking", Detail::Shutdown);
   if constexpr (std::is_void_v<R>) {
     std::invoke(f, std::move(args)...);
     co_return Outcome<R>();
