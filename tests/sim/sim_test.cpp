@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "world.h"
+#include "zokio/fork.h"
 #include "zokio/group.h"
 #include "zokio/join.h"
 #include "zokio/mem/pools.h"
@@ -86,6 +87,56 @@ uint64_t tree_sum(uint64_t seed, unsigned depth) {
 Task<void> trees(Ledger* ledger, uint64_t seed) {
   ledger->expected += tree_sum(seed, 4);
   ledger->sum += co_await tree(ledger, seed, 4);
+}
+
+// The tree once more, by forks: some leaves wait, most end in place.
+Task<uint64_t> forked_tree(Ledger* ledger, uint64_t seed, unsigned depth) {
+  if (depth == 0) {
+    if (seed % 4 == 0) co_return co_await leaf(ledger, seed);
+    co_return seed % 1000;
+  }
+  Rng rng(seed);
+  Branches<uint64_t, 4> branches;
+  for (uint32_t i = 1 + rng.below(4); i > 0; --i)
+    branches.add(forked_tree(ledger, rng.next(), depth - 1));
+  co_await branches.join();
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < branches.size(); ++i) sum += branches[i];
+  co_return sum;
+}
+
+Task<void> forked_trees(Ledger* ledger, uint64_t seed) {
+  ledger->expected += tree_sum(seed, 5);
+  ledger->sum += co_await forked_tree(ledger, seed, 5);
+}
+
+// Forks that are cancelled while their branches wait; each branch says so.
+Task<Result<int>> forked_waits(uint64_t seed, unsigned depth) {
+  Rng rng(seed);
+  if (depth == 0) {
+    Result<void> slept = co_await sleep(std::chrono::hours(1));
+    co_return !slept.has_value() && slept.error().code == Errc::Cancelled ? 1 : 0;
+  }
+  auto inner = [](uint64_t s, unsigned d) -> Task<Result<int>> {
+    auto [a, b] = co_await zokio::fork(forked_waits(s, d - 1), forked_waits(s + 1, d - 1));
+    co_return a.value_or(-100) + b.value_or(-100);
+  };
+  // The outer request may come first, and the outcome is the same.
+  if (rng.below(4) != 0) co_return co_await inner(seed, depth);
+  auto cut = co_await with_timeout(inner(seed, depth), micros(rng.below(3000)));
+  co_return cut.value_or(-100);
+}
+
+Task<void> forked_cancels(Ledger* ledger, uint64_t seed) {
+  for (unsigned depth = 0; depth < 4; ++depth) {
+    ++ledger->started;
+    auto task = zokio::spawn(forked_waits, seed + depth, depth);
+    co_await nap(static_cast<uint32_t>(seed % 2500));
+    task.cancel();
+    auto ended = co_await task;
+    if (!ended.has_value() || *ended != 1 << depth) ledger->wrong = true;
+    ++ledger->ended;
+  }
 }
 
 // Cancels at a random moment what waits in a random way, and sees it end.
@@ -297,6 +348,8 @@ Outcomes run_seed(uint64_t seed) {
   World world(options);
   Ledger ledger;
   world.spawn(trees, &ledger, seed * 31 + 1).detach();
+  world.spawn(forked_trees, &ledger, seed * 61 + 7).detach();
+  world.spawn(forked_cancels, &ledger, seed * 67 + 8).detach();
   world.spawn(cancel_storm, &ledger, seed * 37 + 2).detach();
   world.spawn(relay, &ledger, seed * 41 + 3).detach();
   world.spawn(failing_scopes, &ledger, seed * 43 + 4).detach();
@@ -312,6 +365,7 @@ Outcomes run_seed(uint64_t seed) {
   Group background = group_of({.latency = Latency::Background});
   if (seed % 2 == 0) {
     shares.spawn(trees, &ledger, seed * 47 + 5)->detach();
+    shares.spawn(forked_trees, &ledger, seed * 71 + 9)->detach();
     background.spawn(relay, &ledger, seed * 53 + 6)->detach();
     for (uint64_t i = 0; i < 3; ++i) limited.spawn(cancel_storm, &ledger, seed * 59 + i)->detach();
   }

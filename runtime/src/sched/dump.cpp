@@ -11,6 +11,7 @@
 #include "sched/scheduler.h"
 #include "sched/symbols.h"
 #include "zokio/base/spin_lock.h"
+#include "zokio/task/fork.h"
 #include "zokio/task/promise.h"
 #include "zokio/task/wait.h"
 
@@ -29,6 +30,16 @@ const task::Promise& promise_of(const char* frame) noexcept {
 }
 bool is_frame(uintptr_t link) noexcept {
   return link != 0 && link % alignof(std::max_align_t) == 0;
+}
+
+bool is_branch(uintptr_t link) noexcept {
+  return (link & task::kLinkBits) == task::kBranch;
+}
+// The frame that awaits a fork. Requires: the task is held in a wait.
+uintptr_t awaiter_of_fork(uintptr_t link) noexcept {
+  const auto* fork = reinterpret_cast<const task::Fork*>(link - task::kBranch);
+  const auto parent = fork->left < 0 ? fork->held_back->parent : fork->parent;
+  return reinterpret_cast<uintptr_t>(parent.address());
 }
 
 // The function that a frame resumes with. Of a frame that is not held it may be changed by its end
@@ -127,7 +138,8 @@ void Dumper::walk(task::Header* task, Chain& chain) {
       return;
     }
     if (!ours_.contains(code) && !prove(frame, root)) break;
-    const uintptr_t link = promise_of(frame).link.load(std::memory_order_relaxed);
+    uintptr_t link = promise_of(frame).link.load(std::memory_order_relaxed);
+    if (is_branch(link)) link = awaiter_of_fork(link);
     if (!is_frame(link)) break;
     frame = reinterpret_cast<const char*>(link);
   }
@@ -163,6 +175,20 @@ bool Dumper::prove(const char* frame, const char* root) {
       return false;
     uintptr_t link = 0;
     std::copy_n(copy.promise.end() - sizeof(link), sizeof(link), reinterpret_cast<char*>(&link));
+    if (is_branch(link)) {
+      // As above, from memory that may be none.
+      std::array<char, sizeof(task::Fork)> fork;
+      const iovec there{reinterpret_cast<void*>(link - task::kBranch), fork.size()};
+      const iovec here{fork.data(), fork.size()};
+      if (::process_vm_readv(::getpid(), &here, 1, &there, 1, 0) != ssize_t{sizeof(fork)})
+        return false;
+      int32_t left = 0;
+      std::copy_n(fork.data() + offsetof(task::Fork, left), sizeof(left),
+                  reinterpret_cast<char*>(&left));
+      if (left < 0) return false;
+      std::copy_n(fork.data() + offsetof(task::Fork, parent), sizeof(link),
+                  reinterpret_cast<char*>(&link));
+    }
     if (!is_frame(link)) return false;
     met.push_back(copy.code);
     frame = reinterpret_cast<const char*>(link);

@@ -91,6 +91,8 @@ void Fork::end_unusual() noexcept {
 std::coroutine_handle<> Fork::begin_unusual(Promise* const* branches, unsigned n) noexcept {
   ForkDeque& deque = *context().forks;
   ForkHost& host = *context().fork_host;
+  const uintptr_t link = reinterpret_cast<uintptr_t>(this) | kBranch;
+  for (unsigned i = 0; i < n; ++i) branches[i]->link.store(link, std::memory_order_relaxed);
   const bool yields = host.look_at_forks();
   unsigned fit = n;
   while (fit > 1 && !deque.room(fit - 1)) --fit;

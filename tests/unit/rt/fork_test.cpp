@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "runtime_fixture.h"
+#include "zokio/diagnostics.h"
 #include "zokio/group.h"
 #include "zokio/sync/event.h"
 #include "zokio/sync/mpsc.h"
@@ -429,6 +430,30 @@ TEST_P(ForkTest, AnotherWorkerTakesABranch) {
       },
       &there, meet);
   EXPECT_EQ(done, 2);
+}
+
+TEST_P(ForkTest, ADumpShowsBranches) {
+  std::atomic<int> begun = 0;
+  auto task = runtime_->spawn(
+      [](std::atomic<int>* count) -> Task<int> {
+        auto [a, b] = co_await fork(until_cancelled(count), until_cancelled(count));
+        co_return a + b;
+      },
+      &begun);
+  unsigned branches = 0, parents = 0;
+  ASSERT_TRUE(test::eventually([&] {
+    branches = parents = 0;
+    for (const DumpedTask& seen : runtime_->dump().tasks) {
+      if (seen.state != TaskState::Waiting || !seen.complete) continue;
+      if (seen.name == "fork" && seen.waits_for == "sleep") ++branches;
+      // In place, so its own branch is a part of it; or both were stolen.
+      if (seen.name.empty() && seen.waits_for == "sleep" && seen.chain.size() >= 2) ++parents;
+      if (seen.name.empty() && seen.waits_for == "fork") ++parents;
+    }
+    return parents == 1 && branches >= 1;
+  }));
+  task.cancel();
+  EXPECT_EQ(task.wait(), 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, ForkTest,

@@ -110,11 +110,15 @@ static_assert(alignof(Fork) > (kBranch | kStolen) && alignof(CancelScope) > Fork
   if (innermost == nullptr || innermost->kind() == CancelScope::Kind::Locals) [[unlikely]]
     enter_own_scope();
   const uintptr_t link = reinterpret_cast<uintptr_t>(this) | kBranch;
-  for (unsigned i = 0; i < n; ++i) branches[i]->link.store(link, std::memory_order_relaxed);
   ForkDeque& deque = *c.forks;
   if (deque.count_down() || !deque.calm_room(n - 1)) [[unlikely]]
     return begin_unusual(branches, n);
-  for (unsigned i = n - 1; i > 0; --i) deque.push(branches[i]);
+  for (unsigned i = 1; i < n; ++i) {
+    branches[i]->link.store(link, std::memory_order_relaxed);
+    deque.put(n - 1 - i, branches[i]);
+  }
+  deque.pushed(n - 1);
+  branches[0]->link.store(link, std::memory_order_relaxed);
   return branches[0]->handle();
 }
 

@@ -53,10 +53,14 @@ class ForkDeque : Pinned {
     // Ordering: acquire; the thieves have read what lay below.
     return top_ + n <= done_.load(std::memory_order_acquire) + kForkSlots;
   }
-  // Requires: room.
+  // Several at once: put() each above the newest, then pushed() all. Requires: room.
+  void put(uint64_t above, Promise* branch) noexcept {
+    slot(top_ + above).store(branch, std::memory_order_relaxed);
+  }
+  void pushed(uint64_t n) noexcept { top_ += n; }
   void push(Promise* branch) noexcept {
-    slot(top_).store(branch, std::memory_order_relaxed);
-    ++top_;
+    put(0, branch);
+    pushed(1);
   }
   // The newest, when it is private and nobody asks; null otherwise.
   Promise* pop_calm() noexcept {
