@@ -51,7 +51,7 @@ FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why) 
   if (cache == nullptr) return pool(id).obtain(cls, 1, may_exceed, why).head;
   cache->unpark();
   FreeBlock* block = cache->take(id, cls, may_exceed, why);
-  cache->park();
+  cache->park_until_next_use();
   return block;
 }
 
@@ -59,7 +59,7 @@ void give_outside(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   if (ThreadCache* cache = outside_cache()) {
     cache->unpark();
     cache->put(id, cls, block);
-    cache->park();
+    cache->park_until_next_use();
     return;
   }
   pool(id).counts().classes[cls].frees.add_shared();

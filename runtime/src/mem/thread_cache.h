@@ -44,6 +44,9 @@ class ThreadCache : Pinned, public FrameCache {
   void drain() noexcept;
   void park() noexcept;
   void unpark() noexcept;
+  // park() without its fence: an epoch that begins at this very moment may be missed, and is
+  // followed with the next use or the next epoch. Requires: park() was called once.
+  void park_until_next_use() noexcept { state_.store(State::Parked, std::memory_order_release); }
   // False when its thread is running.
   bool claim() noexcept;
   void unclaim() noexcept;
