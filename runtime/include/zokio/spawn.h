@@ -10,6 +10,7 @@
 
 #include "zokio/spawn_rules.h"
 #include "zokio/task/join_handle.h"
+#include "zokio/task/ledger.h"
 
 namespace zokio {
 
@@ -67,7 +68,7 @@ template <class F, class... A>
   auto* task = body.release();
   task->become_task();
   if constexpr (form.owning) task->status |= task::Header::kOwning;
-  executor.adopt(task, name);
+  task::adopt(executor, task, name);
   return task;
 }
 
@@ -76,7 +77,7 @@ template <class T>
 JoinHandle<T> start(task::Executor& executor, Task<T> body, const char* name = "") {
   auto* task = body.release();
   task->become_task();
-  executor.adopt(task, name);
+  task::adopt(executor, task, name);
   JoinHandle<T> handle(task);
   executor.schedule(task);
   return handle;
@@ -135,7 +136,9 @@ internal::Refused spawn(F&&, A&&...) {
 // True when the current task was asked to stop. Long computations look at it between steps.
 inline bool cancelled() noexcept {
   task::Header* self = task::current_task();
-  return self != nullptr && task::cancelled(self);
+  if (self == nullptr) return false;
+  if (self->slot == task::kUnlisted) task::enlist(self);  // or a shutdown would not find it
+  return task::cancelled(self);
 }
 
 // Lets other ready tasks run first.

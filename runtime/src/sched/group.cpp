@@ -65,6 +65,10 @@ void Group::adopt(task::Header* task, const char* name) noexcept {
   came(task);
 }
 
+void Group::enlist(task::Header* task) noexcept {
+  scheduler_.enlist(task);
+}
+
 void Group::finished(task::Header* task, task::Ending ending) noexcept {
   const uint64_t bytes = frame_bytes(task);
   scheduler_.finished(task, ending);

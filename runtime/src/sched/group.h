@@ -37,6 +37,7 @@ class Group final : public GroupGate, Pinned {
   void schedule(task::Header* task) noexcept override { push(task); }
   bool offload(task::OffloadJob* job) noexcept override;
   void adopt(task::Header* task, const char* name) noexcept override;
+  void enlist(task::Header* task) noexcept override;
   void finished(task::Header* task, task::Ending ending) noexcept override;
   uint64_t id_of(const task::Header* task) const noexcept override;
 
@@ -86,6 +87,7 @@ class Group final : public GroupGate, Pinned {
     void schedule(task::Header* task) noexcept override { group_.push(task); }
     bool offload(task::OffloadJob* job) noexcept override { return group_.offload(job); }
     void adopt(task::Header* task, const char* name) noexcept override { group_.adopt(task, name); }
+    void enlist(task::Header* task) noexcept override { group_.enlist(task); }
     void finished(task::Header* task, task::Ending ending) noexcept override {
       group_.entry_finished(task, ending);
     }

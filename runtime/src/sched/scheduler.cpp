@@ -15,17 +15,13 @@ namespace {
 // A probe that is being set up.
 task::Header* const kClaimed = reinterpret_cast<task::Header*>(uintptr_t{1});
 
-template <class Shard>
-stats::Counter& finished_of(Shard& shard, task::Ending ending) noexcept {
-  switch (ending) {
-    case task::Ending::Ok:
-      return shard.finished_ok;
-    case task::Ending::Failed:
-      return shard.finished_error;
-    case task::Ending::Cancelled:
-      break;
-  }
-  return shard.finished_cancelled;
+void add_ends(SchedulerSnapshot& out, const task::Ledger& ledger) noexcept {
+  const auto ended = [&ledger](task::Ending ending) {
+    return ledger.finished[static_cast<std::size_t>(ending)].read();
+  };
+  out.tasks_finished_ok += ended(task::Ending::Ok);
+  out.tasks_finished_error += ended(task::Ending::Failed);
+  out.tasks_finished_cancelled += ended(task::Ending::Cancelled);
 }
 
 }  // namespace
@@ -96,14 +92,29 @@ void Scheduler::tell_one_awake() noexcept {
 
 void Scheduler::adopt(task::Header* task, const char* name) noexcept {
   task->group = group_;
+  task->slot = task::kUnlisted;
   const task::Context& context = task::context();
-  registry_.insert(task, context.executor == this ? context.worker : task::kNoWorker, name);
-  if (unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (context.executor == this)
+    context.ledger->spawned.add();
+  else
+    spawned_outside_[thread_shard()].count.add_shared();
+  if (*name != '\0' || unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
     adopt_unusual(task, name);
 }
 
+// With a name, or while traced or closed: listed at once.
 void Scheduler::adopt_unusual(task::Header* task, const char* name) noexcept {
+  list(task, name);
   trace_here(TraceKind::Spawn, task, *name != '\0' ? name : nullptr);
+}
+
+void Scheduler::enlist(task::Header* task) noexcept {
+  list(task, "");
+}
+
+void Scheduler::list(task::Header* task, const char* name) noexcept {
+  const task::Context& context = task::context();
+  registry_.insert(task, context.executor == this ? context.worker : task::kNoWorker, name);
   // One that slips through here is found by the next walk of cancel_all().
   if ((unusual_.load(std::memory_order_relaxed) & kClosed) != 0) task::cancel(task);
 }
@@ -148,12 +159,13 @@ void Scheduler::finished(task::Header* task, task::Ending ending) noexcept {
   const uint8_t unusual = unusual_.load(std::memory_order_relaxed);
   if ((unusual & kTraced) != 0) [[unlikely]]
     trace_here(TraceKind::End, task, nullptr);
-  registry_.remove(task, context.worker);
+  if (task->slot != task::kUnlisted) registry_.remove(task, context.worker);
   // On a worker of this scheduler, whose figures are ours to write, or in the blocking pool.
-  if (context.executor == this && context.stats != nullptr) [[likely]]
-    finished_of(*context.stats, ending).add();
+  const auto how = static_cast<std::size_t>(ending);
+  if (context.executor == this && context.ledger != nullptr) [[likely]]
+    context.ledger->finished[how].add();
   else
-    finished_of(finished_elsewhere_, ending).add_shared();
+    elsewhere_.finished[how].add_shared();
   if ((unusual_.load(std::memory_order_relaxed) & kClosed) != 0) [[unlikely]] {
     ended_.fetch_add(1, std::memory_order_release);
     os::futex_wake(ended_, 1);
@@ -283,7 +295,7 @@ bool Scheduler::cancel_all(Instant deadline) noexcept {
     });
     const uint32_t seen = ended_.load(std::memory_order_acquire);
     const uint64_t finished = finished_tasks();
-    if (finished == registry_.inserted()) return true;
+    if (finished == spawned_tasks()) return true;
     if (Instant::now() >= deadline) return false;
     os::futex_wait(ended_, seen,
                    std::min(deadline, Instant::now() + std::chrono::milliseconds(10)));
@@ -292,16 +304,21 @@ bool Scheduler::cancel_all(Instant deadline) noexcept {
 
 uint64_t Scheduler::tasks_alive() const noexcept {
   const uint64_t finished = finished_tasks();
-  return registry_.inserted() - finished;
+  return spawned_tasks() - finished;
+}
+
+uint64_t Scheduler::spawned_tasks() const noexcept {
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < slots_in_use(); ++i) sum += slot(i)->stats().tasks.spawned.read();
+  for (const SpawnedOutside& shard : spawned_outside_) sum += shard.count.read();
+  return sum;
 }
 
 uint64_t Scheduler::finished_tasks() const noexcept {
-  const auto& elsewhere = finished_elsewhere_;
-  uint64_t sum = elsewhere.finished_ok.read() + elsewhere.finished_error.read() +
-                 elsewhere.finished_cancelled.read();
+  uint64_t sum = 0;
+  for (const stats::Counter& ending : elsewhere_.finished) sum += ending.read();
   for (unsigned i = 0; i < slots_in_use(); ++i) {
-    const stats::WorkerShard& stats = slot(i)->stats();
-    sum += stats.finished_ok.read() + stats.finished_error.read() + stats.finished_cancelled.read();
+    for (const stats::Counter& ending : slot(i)->stats().tasks.finished) sum += ending.read();
   }
   return sum;
 }
@@ -328,17 +345,13 @@ SchedulerSnapshot Scheduler::snapshot() const {
     out.workers.push_back(worker.snapshot());
     out.timers_pending += worker.timers().pending();
     const stats::WorkerShard& stats = worker.stats();
-    out.tasks_finished_ok += stats.finished_ok.read();
-    out.tasks_finished_error += stats.finished_error.read();
-    out.tasks_finished_cancelled += stats.finished_cancelled.read();
     stats::merge(out.delay_ns, stats.delay_ns.snapshot());
     stats::merge(out.poll_ns, stats.poll_ns.snapshot());
+    add_ends(out, stats.tasks);
   }
-  out.tasks_finished_ok += finished_elsewhere_.finished_ok.read();
-  out.tasks_finished_error += finished_elsewhere_.finished_error.read();
-  out.tasks_finished_cancelled += finished_elsewhere_.finished_cancelled.read();
+  add_ends(out, elsewhere_);
   // Ends before beginnings, so that the difference is never negative.
-  out.tasks_spawned = registry_.inserted();
+  out.tasks_spawned = spawned_tasks();
   out.tasks_alive = out.tasks_spawned - out.tasks_finished_ok - out.tasks_finished_error -
                     out.tasks_finished_cancelled;
   out.stalls = watchdog_.stalls().stalls();

@@ -18,10 +18,13 @@
 #include "sched/idle.h"
 #include "sched/injector.h"
 #include "sched/task_registry.h"
+#include "sched/thread_shard.h"
 #include "sched/trace.h"
 #include "sched/watchdog.h"
 #include "sched/worker.h"
+#include "zokio/base/cache_line.h"
 #include "zokio/base/result.h"
+#include "zokio/stats/counter.h"
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/executor.h"
 
@@ -49,6 +52,7 @@ class Scheduler final : public task::Executor, Pinned {
   void schedule_last(task::Header* task) noexcept override;
   bool offload(task::OffloadJob* job) noexcept override { return blocking_.submit(job); }
   void adopt(task::Header* task, const char* name) noexcept override;
+  void enlist(task::Header* task) noexcept override;
   void finished(task::Header* task, task::Ending ending) noexcept override;
   uint64_t id_of(const task::Header* task) const noexcept override { return registry_.id_of(task); }
 
@@ -91,6 +95,9 @@ class Scheduler final : public task::Executor, Pinned {
   unsigned active_workers() const noexcept { return active_.load(std::memory_order_acquire); }
   Injector& injector() noexcept { return injector_; }
   TaskRegistry& registry() noexcept { return registry_; }
+  // Not 0: tasks come and go the long way, because they are traced or refused.
+  const std::atomic<uint8_t>& unusual() const noexcept { return unusual_; }
+  uint16_t group() const noexcept { return group_; }
   GroupSet& groups() noexcept { return groups_; }
   Watchdog& watchdog() noexcept { return watchdog_; }
   Tracer& tracer() noexcept { return tracer_; }
@@ -131,7 +138,9 @@ class Scheduler final : public task::Executor, Pinned {
   Worker& slot_or_make(unsigned index);
   void push_outside(task::Header* task) noexcept;
   void tell_one_awake() noexcept;
+  uint64_t spawned_tasks() const noexcept;
   uint64_t finished_tasks() const noexcept;
+  void list(task::Header* task, const char* name) noexcept;
   void adopt_unusual(task::Header* task, const char* name) noexcept;
   void trace_here(TraceKind kind, const task::Header* task, const char* text) noexcept;
 
@@ -153,6 +162,10 @@ class Scheduler final : public task::Executor, Pinned {
   std::array<std::atomic<Worker*>, kWorkerSlots> slots_{};
   std::atomic<unsigned> slots_in_use_{0};
   std::atomic<unsigned> active_{0};
+  struct alignas(kCacheLine) SpawnedOutside {
+    stats::Counter count;
+  };
+  std::array<SpawnedOutside, kThreadShards> spawned_outside_;
   std::atomic<uint64_t> average_poll_ns_{500};
   // Written with every push from outside, so not on a line that is only read.
   alignas(kCacheLine) Atomic<uint64_t> scheduled_remote_{0};
@@ -162,10 +175,7 @@ class Scheduler final : public task::Executor, Pinned {
   };
   std::array<Probe, 16> probes_;
   // Ends of tasks in the blocking pool.
-  struct alignas(kCacheLine) Finished {
-    stats::Counter finished_ok, finished_error, finished_cancelled;
-  };
-  Finished finished_elsewhere_;
+  alignas(kCacheLine) task::Ledger elsewhere_;
   // What beginnings and ends of tasks have to see to besides, usually nothing.
   // kClosed: new tasks are cancelled as they come, and ended_ is bumped (a futex) with every end.
   // kTraced: both are recorded; set with a recording, cleared by its stop.

@@ -7,6 +7,7 @@
 #include "zokio/base/cache_line.h"
 #include "zokio/stats/counter.h"
 #include "zokio/stats/histogram.h"
+#include "zokio/task/ledger.h"
 
 namespace zokio::stats {
 
@@ -23,9 +24,7 @@ struct alignas(kCacheLine) WorkerShard {
   Counter scheduled_local;
   Counter scheduled_io;
   Counter scheduled_timer;
-  Counter finished_ok;
-  Counter finished_error;
-  Counter finished_cancelled;
+  task::Ledger tasks;
   Histogram delay_ns;
   Histogram poll_ns;
 };

@@ -85,8 +85,10 @@ void TaskRegistry::remove_elsewhere(Chunk* chunk, uint32_t slot) noexcept {
 }
 
 uint64_t TaskRegistry::id_of(const task::Header* task) const noexcept {
-  const uint64_t generation = entry(task->slot).load(std::memory_order_relaxed) >> kGenerationShift;
-  return generation << 32 | task->slot;
+  const uint32_t slot = __atomic_load_n(&task->slot, __ATOMIC_RELAXED);
+  if (slot == task::kUnlisted) return 0;
+  const uint64_t generation = entry(slot).load(std::memory_order_relaxed) >> kGenerationShift;
+  return generation << 32 | slot;
 }
 
 void TaskRegistry::set_name(uint32_t slot, const char* name) noexcept {
@@ -125,12 +127,6 @@ void TaskRegistry::for_each(const std::function<bool(task::Header*)>& look) {
       if (!go_on) return;
     }
   }
-}
-
-uint64_t TaskRegistry::inserted() const noexcept {
-  uint64_t sum = 0;
-  for (const Shard& shard : shards_) sum += shard.inserted.read();
-  return sum;
 }
 
 void TaskRegistry::release_if_empty(uint32_t worker) noexcept {

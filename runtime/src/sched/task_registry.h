@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Every task that has not ended: for shutdown, for dumps, and for their number.
+// Every task that waits or has waited: for shutdown, for dumps, and for their ids. Which tasks are
+// not in it: Header::slot.
 //
 // A task holds one entry of 8 bytes in a table, and the entry's index in its header; taking one and
 // giving it back costs a worker no lock. Each worker slot has a shard with a free list of its own;
@@ -28,7 +29,6 @@
 #include "sched/thread_shard.h"
 #include "zokio/base/cache_line.h"
 #include "zokio/base/spin_lock.h"
-#include "zokio/stats/counter.h"
 #include "zokio/task/header.h"
 
 namespace zokio::sched {
@@ -63,6 +63,7 @@ class TaskRegistry : Pinned {
     __builtin_prefetch(&chunk->entries[task->slot % kChunkEntries], 1);
   }
 
+  // 0: unlisted. Thread: any that keeps the header alive.
   uint64_t id_of(const task::Header* task) const noexcept;
   // "" for none. Requires: the task is pinned or the caller's own.
   const char* name_of(const task::Header* task) const noexcept;
@@ -71,7 +72,6 @@ class TaskRegistry : Pinned {
   // the same time may be missed. Keep it short: the end of the task waits. False ends the walk.
   void for_each(const std::function<bool(task::Header*)>& look);
 
-  uint64_t inserted() const noexcept;
   uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
 
   // Gives the table back when no task is left in a large one. Thread: the worker of that slot,
@@ -107,7 +107,6 @@ class TaskRegistry : Pinned {
     uint32_t live = 0;  // entries not in `free`, those on the way back included
     uint32_t chunk_count = 0;
     Chunk* chunks = nullptr;
-    stats::Counter inserted;
     SpinLock lock;
     // Entries that ended elsewhere, a list like `free`: its first, and above it how many they are.
     // Push by any, taken whole by the owner. The number spares the owner a walk over what may be a
@@ -133,8 +132,7 @@ class TaskRegistry : Pinned {
     const uint64_t was = word.load(std::memory_order_relaxed);
     shard.free = static_cast<uint32_t>(was) >> 2;
     ++shard.live;
-    shard.inserted.add();
-    task->slot = slot;
+    __atomic_store_n(&task->slot, slot, __ATOMIC_RELAXED);  // id_of() may look
     if (*name != '\0' || chunk->names.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
       set_name(slot, name);
     const uint64_t generation = (was >> kGenerationShift) + 1;

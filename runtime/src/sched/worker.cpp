@@ -103,7 +103,9 @@ void Worker::enter() noexcept {
   context.executor = &scheduler_;
   context.driver = scheduler_.driver();
   context.timers = &timers_;
-  context.stats = &stats_;
+  context.ledger = &stats_.tasks;
+  context.unusual = &scheduler_.unusual();
+  context.group = scheduler_.group();
   context.worker = slot_;
   context.self = this;
   context.forks = &forks_;
@@ -262,6 +264,7 @@ void Worker::run_timed(task::Header* task) noexcept {
 void Worker::run_traced(task::Header* task) noexcept {
   TraceEvent event;
   event.kind = TraceKind::Run;
+  if (task->slot == task::kUnlisted) task::enlist(task);  // spawned before the trace began
   event.task = scheduler_.id_of(task);
   event.code = *static_cast<void**>(task->resume_point.address());
   const uintptr_t wait = task->wait.load(std::memory_order_relaxed) & ~task::kWaitBits;

@@ -21,4 +21,8 @@ void release_group(uint16_t group) noexcept {
   executor_table[group].store(nullptr, std::memory_order_release);
 }
 
+void enlist(Header* task) noexcept {
+  executor_of(task)->enlist(task);
+}
+
 }  // namespace zokio::task

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/futex.h"
 #include "zokio/base/spin_lock.h"
+#include "zokio/task/ledger.h"
 #include "zokio/task/promise.h"
 #include "zokio/task/switch.h"
 
@@ -9,7 +10,7 @@ namespace zokio::task {
 std::coroutine_handle<> finish(Promise* task, Ending ending,
                                void (*discard)(Promise*) noexcept) noexcept {
   task->drop_parameters();
-  executor_of(task)->finished(task, ending);
+  leave(task, ending);
   // Ordering: release publishes the outcome to who joins; acquire, because the waiter's header is
   // read below.
   const uintptr_t before = task->link.exchange(kFinished, std::memory_order_acq_rel);

@@ -46,6 +46,7 @@ class FakeExecutor final : public task::Executor {
     return true;
   }
   void adopt(task::Header* task, const char*) noexcept override {
+    task->slot = 0;
     task->group = group_;
     ++alive_;
   }

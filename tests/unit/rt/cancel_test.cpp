@@ -20,6 +20,7 @@ using task::Header;
 // A task without a coroutine, current on this thread while it lives.
 struct FakeTask : Header {
   FakeTask() {
+    slot = 0;
     scope = nullptr;
     wait = 0;
     flags = 0;
@@ -216,6 +217,22 @@ TEST_P(Cancel, ShutdownCancelsWhatIsLeft) {
     runtime_->spawn([]() -> Task<Result<void>> { co_return co_await sleep(1h); }).detach();
   EXPECT_TRUE(runtime_->shutdown(30s));
   EXPECT_EQ(runtime_->stats().scheduler.tasks_finished_cancelled, 50u);
+}
+
+// A task that never awaits is in no list until it asks, and is found from then on.
+TEST_P(Cancel, ShutdownReachesATaskThatOnlyLooks) {
+  std::atomic<bool> runs{false};
+  runtime_
+      ->spawn(
+          [](std::atomic<bool>* started) -> Task<void> {
+            started->store(true);
+            while (!cancelled()) cpu_relax();
+            co_return;
+          },
+          &runs)
+      .detach();
+  EXPECT_TRUE(test::eventually([&] { return runs.load(); }));
+  EXPECT_TRUE(runtime_->shutdown(30s));
 }
 
 ZOKIO_RUNTIME_MATRIX(Cancel);

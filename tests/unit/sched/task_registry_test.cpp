@@ -34,7 +34,6 @@ TEST(TaskRegistry, EntriesThatEndedElsewhereAreUsedAgain) {
   std::set<uint32_t> slots;
   for (const task::Header& task : second) slots.insert(task.slot);
   EXPECT_EQ(slots.size(), kTasks);
-  EXPECT_EQ(registry.inserted(), 2 * kTasks);
   uint32_t seen = 0;
   registry.for_each([&](task::Header*) { return ++seen != 0; });
   EXPECT_EQ(seen, kTasks);

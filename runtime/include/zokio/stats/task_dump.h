@@ -44,7 +44,9 @@ struct DumpedTask {
 
 struct TaskDump {
   std::vector<DumpedTask> tasks;
-  uint64_t alive = 0;       // when the dump began; more than tasks.size() when it was cut short
+  // When the dump began. More than tasks.size() when it was cut short, and when there are tasks
+  // without a name that have not awaited anything yet: these are only counted.
+  uint64_t alive = 0;
   bool truncated = false;   // by max_tasks
   Duration took{};          // in all, naming included
   Duration longest_hold{};  // that one task was kept from going on

@@ -8,6 +8,7 @@
 // reference into the context is held across one. The address is computed by volatile assembler each
 // time: no compiler may keep the old thread's.
 
+#include <atomic>
 #include <cstdint>
 
 #include "zokio/base/atomic.h"
@@ -25,13 +26,11 @@ class ThreadCache;
 namespace zokio::sched {
 class Worker;
 }
-namespace zokio::stats {
-struct WorkerShard;
-}
 
 namespace zokio::task {
 
 struct Header;
+struct Ledger;
 class Executor;
 class ForkDeque;
 class ForkHost;
@@ -44,20 +43,22 @@ inline constexpr uint32_t kPollBudget = 128;
 inline constexpr uint32_t kInlineSwitches = 64;
 
 struct Context {
-  Executor* executor = nullptr;         // the runtime this thread works for; null outside
-  Header* current = nullptr;            // the task being resumed; null between tasks
-  Atomic<Header*>* lifo = nullptr;      // the worker's newest ready task; null outside workers
-  uint32_t budget = kPollBudget;        // see consume_budget
-  uint32_t switches = 0;                // that this poll may still make
-  ForkDeque* forks = nullptr;           // what the running task forked; null outside workers
-  ForkHost* fork_host = nullptr;        // the worker, as forks know it
-  sched::Worker* self = nullptr;        // the worker; null outside
-  io::Reactor* reactor = nullptr;       // hosted by this thread; null when it hosts none
-  io::Driver* driver = nullptr;         // all reactors of the runtime; null without I/O
-  time::Timers* timers = nullptr;       // this worker's timers; null outside workers
-  mem::ThreadCache* cache = nullptr;    // this thread's memory cache; null: the central lists serve
-  stats::WorkerShard* stats = nullptr;  // where this thread counts; null: the shared shard
-  uint32_t worker = kNoWorker;          // worker slot
+  Executor* executor = nullptr;       // the runtime this thread works for; null outside
+  Header* current = nullptr;          // the task being resumed; null between tasks
+  Atomic<Header*>* lifo = nullptr;    // the worker's newest ready task; null outside workers
+  uint32_t budget = kPollBudget;      // see consume_budget
+  uint32_t switches = 0;              // that this poll may still make
+  ForkDeque* forks = nullptr;         // what the running task forked; null outside workers
+  ForkHost* fork_host = nullptr;      // the worker, as forks know it
+  sched::Worker* self = nullptr;      // the worker; null outside
+  io::Reactor* reactor = nullptr;     // hosted by this thread; null when it hosts none
+  io::Driver* driver = nullptr;       // all reactors of the runtime; null without I/O
+  time::Timers* timers = nullptr;     // this worker's timers; null outside workers
+  mem::ThreadCache* cache = nullptr;  // this thread's memory cache; null: the central lists serve
+  Ledger* ledger = nullptr;           // where this worker counts tasks; null: ask the executor
+  const std::atomic<uint8_t>* unusual = nullptr;  // with a ledger: 0, or ask the executor as well
+  uint32_t worker = kNoWorker;                    // worker slot
+  uint16_t group = 0;                             // the executor's own number: Header::group
 };
 
 #if defined(__x86_64__) && !defined(ZOKIO_MODEL)

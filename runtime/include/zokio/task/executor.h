@@ -31,14 +31,18 @@ class Executor {
   // Runs `job` on the blocking pool. Thread: any. False when the pool is stopping: not run.
   virtual bool offload(OffloadJob* job) noexcept = 0;
 
-  // Takes a new task into the set of live tasks, before its first schedule(): sets its slot and
-  // group. `name`: static string, "" for none. Thread: any.
+  // Takes a new task in, before its first schedule(): sets its slot and group, and counts it.
+  // `name`: static string, "" for none. Thread: any.
   virtual void adopt(Header* task, const char* name) noexcept = 0;
 
-  // The task ran to its end; it leaves the set. Thread: the one that ran it.
+  // Gives a task that adopt() left unlisted its place in the list of live tasks. Thread: the one
+  // that runs it.
+  virtual void enlist(Header*) noexcept {}
+
+  // The task ran to its end; it leaves the list. Thread: the one that ran it.
   virtual void finished(Header* task, Ending ending) noexcept = 0;
 
-  // A number for dumps and logs; unique among the live tasks, and for long after.
+  // A number for dumps and logs; unique among the live tasks, and for long after. 0: unlisted.
   virtual uint64_t id_of(const Header* task) const noexcept = 0;
 
  protected:

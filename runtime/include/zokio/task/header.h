@@ -13,7 +13,8 @@
 //   wait            wait.h
 //   flags           any thread, by the rules of Flag
 //   status          the task itself; after its end the owner of its handle
-//   slot, group     constant after spawn
+//   slot            the task itself, once, or its spawn; read by any
+//   group           constant after spawn
 //
 // A suspended task is resumed exactly once per suspension: the awaiter's own lock or state word
 // arbitrates between the wake-up, the timer and the cancel. After await_suspend has published the
@@ -58,7 +59,7 @@ struct Header : Pinned {
   };
   Atomic<CancelScope*> scope;  // innermost one in force; null: only the task's own flag
   Atomic<uintptr_t> wait;
-  uint32_t slot;   // in the executor's registry of live tasks
+  uint32_t slot;   // in the executor's list of live tasks, or kUnlisted
   uint16_t group;  // whose executor runs it: executor_table
   Atomic<uint8_t> flags;
   uint8_t status = 0;  // Status bits
@@ -92,6 +93,11 @@ inline Executor* executor_of(const Header* task) noexcept {
   return executor_table[group].load(std::memory_order_relaxed);
 }
 
+// A task gets its place in the list of live tasks when it awaits for the first time, because most
+// tasks are short and never do: being listed and leaving again is a third of what they cost.
+inline constexpr uint32_t kUnlisted = UINT32_MAX;
+void enlist(Header* task) noexcept;  // Requires: the current task, unlisted
+
 // The running task. Requires: called from a task.
 inline Header* current_task() noexcept {
   return context().current;
@@ -101,6 +107,8 @@ inline Header* current_task() noexcept {
 inline Header* suspend_current(std::coroutine_handle<> h) noexcept {
   Header* task = context().current;
   task->resume_point = h;
+  if (task->slot == kUnlisted) [[unlikely]]
+    enlist(task);
   return task;
 }
 

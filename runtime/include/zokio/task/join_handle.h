@@ -105,6 +105,7 @@ class [[nodiscard("keep the handle to join the task, or call detach()")]] JoinHa
   ~JoinHandle() { detach(); }
 
   explicit operator bool() const noexcept { return task_ != nullptr; }
+  // As in dumps, stalls and traces; 0 for a task that has no name and has not awaited anything yet.
   // Requires: not finished.
   uint64_t id() const noexcept { return task::executor_of(task_)->id_of(task_); }
   bool finished() const noexcept {
