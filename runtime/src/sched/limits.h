@@ -10,7 +10,7 @@
 
 namespace zokio::sched {
 
-// Workers at most. A slot costs a pointer until it is used, then about 10 KiB for good.
+// Workers at most. A slot costs a pointer until it is used, then about 14 KiB for good.
 #ifdef ZOKIO_MODEL
 inline constexpr unsigned kWorkerSlots = 4;
 #else
