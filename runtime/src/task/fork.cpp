@@ -75,7 +75,9 @@ class Restart {
 
 // The parent has no scope in force, so branches that are stolen would have nothing to be cancelled
 // with. Only the outermost fork of a task comes here; the memory is not worth room in every fork.
+// A task that forks is not short, so it is listed as one that awaits.
 void Fork::enter_own_scope() noexcept {
+  if (Header* self = current_task(); self->slot == kUnlisted) enlist(self);
   auto* own = new (mem::allocate_frame(sizeof(CancelScope))) CancelScope;
   scope = reinterpret_cast<uintptr_t>(own) | kOwnScope;
 }
