@@ -59,6 +59,7 @@ class TaskRegistry : Pinned {
 
   // `task` runs soon and may end then: of a million tasks its entry is in no cache.
   void prefetch(const task::Header* task) const noexcept {
+    if (task->slot == task::kUnlisted) return;
     const Chunk* chunk = chunks_[task->slot / kChunkEntries].load(std::memory_order_relaxed);
     __builtin_prefetch(&chunk->entries[task->slot % kChunkEntries], 1);
   }
