@@ -6,8 +6,8 @@
 
 #include "base/env.h"
 #include "os/futex.h"
+#include "os/spin_budget.h"
 #include "sched/limits.h"
-#include "sched/spin_budget.h"
 
 namespace zokio::sched {
 
@@ -67,7 +67,7 @@ void BlockingPool::run_thread() noexcept {
   const std::string name = thread_name_ + "-blk-" + std::to_string(started_++);
   guard.unlock();
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-  SpinBudget budget;
+  os::SpinBudget budget;
   guard.lock();
   while (task::OffloadJob* job = next_job(budget)) {
     guard.unlock();
@@ -99,7 +99,7 @@ task::OffloadJob* BlockingPool::take() noexcept {
   return job;
 }
 
-task::OffloadJob* BlockingPool::next_job(SpinBudget& budget) noexcept {
+task::OffloadJob* BlockingPool::next_job(os::SpinBudget& budget) noexcept {
   while (true) {
     if (task::OffloadJob* job = take()) return job;
     bool end = stopping_.load(std::memory_order_relaxed);
@@ -113,7 +113,7 @@ task::OffloadJob* BlockingPool::next_job(SpinBudget& budget) noexcept {
   }
 }
 
-void BlockingPool::spin(SpinBudget& budget) noexcept {
+void BlockingPool::spin(os::SpinBudget& budget) noexcept {
   if (spinning_) return;
   spinning_ = true;
   ++looking_;
@@ -133,7 +133,7 @@ void BlockingPool::spin(SpinBudget& budget) noexcept {
 }
 
 // True when nobody woke it for kBlockingIdle.
-bool BlockingPool::sleep(SpinBudget& budget) noexcept {
+bool BlockingPool::sleep(os::SpinBudget& budget) noexcept {
   if (stopping_.load(std::memory_order_relaxed)) return false;
   Sleeper self;
   self.next = std::exchange(sleepers_, &self);

@@ -20,9 +20,11 @@
 #include "zokio/stats/snapshot.h"
 #include "zokio/task/executor.h"
 
-namespace zokio::sched {
-
+namespace zokio::os {
 class SpinBudget;
+}
+
+namespace zokio::sched {
 
 class BlockingPool : Pinned {
  public:
@@ -47,9 +49,9 @@ class BlockingPool : Pinned {
   void run_thread() noexcept;
   bool start_thread() noexcept;
   // Require lock_; the first three leave it meanwhile.
-  task::OffloadJob* next_job(SpinBudget& budget) noexcept;  // null: the thread is to end
-  void spin(SpinBudget& budget) noexcept;
-  bool sleep(SpinBudget& budget) noexcept;
+  task::OffloadJob* next_job(os::SpinBudget& budget) noexcept;  // null: the thread is to end
+  void spin(os::SpinBudget& budget) noexcept;
+  bool sleep(os::SpinBudget& budget) noexcept;
   task::OffloadJob* take() noexcept;
   void unlink(Sleeper* sleeper) noexcept;
 

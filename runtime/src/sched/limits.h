@@ -47,13 +47,6 @@ inline constexpr Duration kWakeWorth = std::chrono::microseconds(20);
 // tasks that talk to each other profits up to here, by measure.
 inline constexpr uint32_t kLifoBudget = 16;
 
-// How long a thread that ran out of work looks around before it sleeps, at most: spin_budget.h.
-inline constexpr Duration kSpinMax = std::chrono::microseconds(50);
-// No looking around for so long after it was in vain or lost the processor to another thread: so
-// what it wastes is at most one part in fifty, and soon one in a thousand.
-inline constexpr Duration kSpinPauseMin = std::chrono::milliseconds(5);
-inline constexpr Duration kSpinPauseMax = std::chrono::milliseconds(100);
-
 // One in so many tasks has its way from ready to running measured.
 inline constexpr uint32_t kProbeEvery = 64;
 

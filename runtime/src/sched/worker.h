@@ -12,12 +12,12 @@
 #include <thread>
 
 #include "base/env.h"
+#include "os/spin_budget.h"
 #include "sched/bag_queue.h"
 #include "sched/group_clock.h"
 #include "sched/limits.h"
 #include "sched/local_queue.h"
 #include "sched/parker.h"
-#include "sched/spin_budget.h"
 #include "sched/stats.h"
 #include "sched/thread_view.h"
 #include "sched/trace.h"
@@ -222,7 +222,7 @@ class Worker final : public task::ForkHost, Pinned {
   int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
   uint64_t average_poll_ns_ = 500;
-  SpinBudget spin_budget_;
+  os::SpinBudget spin_budget_;
   int64_t ran_ns_ = 0;  // time in polls between the last two maintenances
   GroupTurns turns_;
   uint64_t waited_ns_ = 0;     // as of the last look at it, see without_waiting

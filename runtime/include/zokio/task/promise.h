@@ -51,6 +51,9 @@ class alignas(kLinkBits + 1) ThreadWaiter : Pinned {
   void wake() noexcept;
 
  private:
+  bool ends_soon() noexcept;
+  void sleep() noexcept;
+
   enum : uint32_t { kRunning, kSleeping, kEnded };
   Atomic<uint32_t> word_{kRunning};
 };

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How long a thread that ran out of work looks around before it sleeps. It learns: less after each
-// time in vain, down to nothing; all of it when a sleep turned out short. Nothing, too, when
+// How long a thread that waits for another looks around before it sleeps. It learns: less after
+// each time in vain, down to nothing; all of it when a sleep turned out short. Nothing, too, when
 // somebody else wanted the processor: a thread that sleeps gets it back sooner than one that burns
 // its share. From nothing it comes back after a pause, which doubles until a look finds something.
 // Thread: one owner.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 #include "os/switches.h"
-#include "sched/limits.h"
+#include "zokio/base/clock.h"
 
-namespace zokio::sched {
+namespace zokio::os {
+
+// How long a look may take.
+inline constexpr Duration kSpinMax = std::chrono::microseconds(50);
+// No looking around for so long after it was in vain or lost the processor to another thread: so
+// what it wastes is at most one part in fifty, and soon one in a thousand.
+inline constexpr Duration kSpinPauseMin = std::chrono::milliseconds(5);
+inline constexpr Duration kSpinPauseMax = std::chrono::milliseconds(100);
 
 class SpinBudget {
  public:
@@ -54,4 +62,4 @@ class SpinBudget {
   uint64_t switches_seen_ = 0;
 };
 
-}  // namespace zokio::sched
+}  // namespace zokio::os
