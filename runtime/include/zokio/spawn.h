@@ -21,28 +21,19 @@ using SpawnResult = typename std::invoke_result_t<F&, A...>::value_type;
 
 // Whether the coroutine itself can be the task: `f` keeps nothing, and no parameter is a reference,
 // which would refer into spawn(). Generic callables cannot tell.
-// `owning`: a parameter has a destructor (task::Header::kOwning).
-struct Form {
-  bool direct;
-  bool owning;
-};
-template <class... P>
-inline constexpr Form direct_form{(!std::is_reference_v<P> && ...),
-                                  !(std::is_trivially_destructible_v<P> && ...)};
-template <class F, class... A>
-inline constexpr Form form_of_v{
-    false, !(std::is_trivially_destructible_v<F> && ... && std::is_trivially_destructible_v<A>)};
-template <class R, class... P, class... A>
-inline constexpr Form form_of_v<R (*)(P...), A...> = direct_form<P...>;
-template <class R, class... P, class... A>
-inline constexpr Form form_of_v<R (*)(P...) noexcept, A...> = direct_form<P...>;
 template <class F>
-inline constexpr Form form_of_call_v{false, false};
+inline constexpr bool keeps_nothing_v = false;
+template <class R, class... P>
+inline constexpr bool keeps_nothing_v<R (*)(P...)> = (!std::is_reference_v<P> && ...);
+template <class R, class... P>
+inline constexpr bool keeps_nothing_v<R (*)(P...) noexcept> = (!std::is_reference_v<P> && ...);
+template <class M>
+inline constexpr bool by_value_member_v = false;
 template <class R, class C, class... P>
-inline constexpr Form form_of_call_v<R (C::*)(P...) const> = direct_form<P...>;
-template <class F, class... A>
-  requires(std::is_empty_v<F> && form_of_call_v<decltype(&F::operator())>.direct)
-inline constexpr Form form_of_v<F, A...> = form_of_call_v<decltype(&F::operator())>;
+inline constexpr bool by_value_member_v<R (C::*)(P...) const> = (!std::is_reference_v<P> && ...);
+template <class F>
+  requires std::is_empty_v<F> && requires { &F::operator(); }
+inline constexpr bool keeps_nothing_v<F> = by_value_member_v<decltype(&F::operator())>;
 
 // Otherwise a coroutine around it, in whose frame callable and arguments live until it ends, so
 // that captures and by-reference parameters of `f` stay valid.
@@ -58,16 +49,14 @@ template <class F, class... A>
 [[gnu::always_inline]] inline auto* make_task(task::Executor& executor, const char* name, F f,
                                               A... args) {
   using R = SpawnResult<F, A...>;
-  constexpr Form form = form_of_v<F, A...>;
   Task<R> body = [&] [[gnu::always_inline]] {
-    if constexpr (form.direct)
+    if constexpr (keeps_nothing_v<F>)
       return std::invoke(f, std::move(args)...);
     else
       return keep_alive<R, F, A...>(std::move(f), std::move(args)...);
   }();
   auto* task = body.release();
   task->become_task();
-  if constexpr (form.owning) task->status |= task::Header::kOwning;
   task::adopt(executor, task, name);
   return task;
 }
