@@ -217,9 +217,10 @@ void Run::settle() {
     if (engine_leaves() || (sends_.load() == 0 && all_unknown())) break;
     pause();
   }
-  reconcile();
   follow_ends_.store(true);
   while (tasks_.load() > 0 && zokio::Instant::now() < deadline + std::chrono::seconds(10)) pause();
+  // Only now: an end that is found here and followed as well would be one too many.
+  reconcile();
 }
 
 // A daemon that drains keeps what has not ended for its next start: under way is not lost then.

@@ -30,6 +30,14 @@ bool within_a_minute(Condition condition) {
   return true;
 }
 
+// For the message of a verdict that is not what it should be.
+std::string failed_checks(const Status& status) {
+  std::string out = testing::PrintToString(status.record.jobs.examples);
+  for (const Check& check : status.verdict.checks)
+    if (check.state == CheckState::Fail) out += ", " + check.name + ": " + check.why;
+  return out;
+}
+
 class SoakEngine : public testing::Test {
  protected:
   void SetUp() override {
@@ -169,7 +177,7 @@ TEST_F(SoakEngine, DrainEndsItWithoutLosingAJob) {
   const Status end = status();
   EXPECT_EQ(end.record.jobs.lost, 0u);
   EXPECT_EQ(end.record.jobs.failed, 0u) << testing::PrintToString(end.record.jobs.examples);
-  EXPECT_EQ(end.verdict.state, CheckState::Inconclusive);
+  EXPECT_EQ(end.verdict.state, CheckState::Inconclusive) << failed_checks(end);
   EXPECT_THAT(end.record.stop_reason, testing::HasSubstr("drain"));
   EXPECT_EQ(soak_->start({.profile = {}, .inject = {}}).error().reason, "DRAINING");
 }
