@@ -306,15 +306,20 @@ inline task::Header* Worker::next_task() noexcept {
   return take_injected();
 }
 
-// Puts all but the first of a bag into the own queue, which has room. Their headers come from
-// another core's cache: asked for now, they are there when their turn comes.
-task::Header* Worker::unpack(Bag* bag) noexcept {
-  task::Header* first = bag->tasks[bag->first];
-  for (uint32_t i = bag->first + 1; i < bag->count; ++i) {
+// Puts what is left of a bag into the own queue, which has room. The headers come from another
+// core's cache: asked for now, they are there when their turn comes.
+void Worker::empty(Bag* bag) noexcept {
+  for (uint32_t i = bag->first; i < bag->count; ++i) {
     __builtin_prefetch(bag->tasks[i], 1);
     if (queue_.push(bag->tasks[i], overflow_)) stats_.local_overflows.add();
   }
   free_bag(bag);
+}
+
+// The same, but for the first, which is the caller's.
+task::Header* Worker::unpack(Bag* bag) noexcept {
+  task::Header* first = bag->tasks[bag->first++];
+  empty(bag);
   return first;
 }
 
@@ -340,11 +345,7 @@ task::Header* Worker::take_turn_of_outside() noexcept {
   while (queue_.size() + Bag::kTasks <= kLocalQueueSlots) {
     Bag* bag = injector.take_bag(slot_);
     if (bag == nullptr) return first;
-    for (uint32_t i = bag->first; i < bag->count; ++i) {
-      __builtin_prefetch(bag->tasks[i], 1);
-      queue_.push(bag->tasks[i], overflow_);
-    }
-    free_bag(bag);
+    empty(bag);
   }
   // There may be more: their turn is when these are through.
   interval_ = polls_left_ = std::clamp(queue_.size(), 1u, polls_left_);

@@ -138,6 +138,7 @@ class Worker final : public task::ForkHost, Pinned {
   task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
   task::Header* take_turn_of_outside() noexcept;
+  void empty(Bag* bag) noexcept;
   task::Header* unpack(Bag* bag) noexcept;
   task::Header* search() noexcept;
   task::Header* steal() noexcept;
