@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "model/explorer.h"
+#include "model/taken_once.h"
 #include "zokio/task/fork_deque.h"
 #include "zokio/task/promise.h"
 
@@ -18,32 +19,7 @@ using model::explore;
 
 static_assert(kForkSlots == 4, "a model's capacity");
 
-constexpr unsigned kMost = 10;
-
-class Branches {
- public:
-  Promise* make(unsigned i) {
-    payload_[i] = i + 1;
-    return &branches_[i];
-  }
-  // Plain counts: a branch that two threads take is a race, too.
-  unsigned took(const Promise* branch) {
-    const auto i = static_cast<unsigned>(branch - branches_);
-    MODEL_CHECK(i < kMost, "what comes out was put in");
-    MODEL_CHECK(payload_[i] == i + 1, "who takes a branch sees it");
-    ++taken_[i];
-    return i;
-  }
-  void expect(unsigned count) {
-    for (unsigned i = 0; i < kMost; ++i)
-      MODEL_CHECK(taken_[i] == (i < count ? 1u : 0u), "each branch comes out once");
-  }
-
- private:
-  Promise branches_[kMost];
-  unsigned payload_[kMost] = {};
-  unsigned taken_[kMost] = {};
-};
+using Branches = model::TakenOnce<Promise, 10>;
 
 // As at a fork.
 void push(ForkDeque& deque, Promise* branch) {

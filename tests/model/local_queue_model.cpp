@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "model/explorer.h"
+#include "model/taken_once.h"
 #include "sched/bag_queue.h"
 #include "sched/local_queue.h"
 
@@ -18,34 +19,11 @@ using model::explore;
 
 static_assert(kLocalQueueSlots == 4, "a model's capacity");
 
-constexpr unsigned kMost = 8;
-
-// Tasks with a plain payload, and how often each was taken.
-class Items {
+class Items : public model::TakenOnce<task::Header, 8> {
  public:
-  task::Header* make(unsigned i) {
-    payload_[i] = i + 1;
-    return &tasks_[i];
-  }
-  // Plain counts: a task that two threads take is a race, too.
-  void took(const task::Header* task) {
-    const auto i = static_cast<unsigned>(task - tasks_);
-    MODEL_CHECK(i < kMost, "what comes out was put in");
-    MODEL_CHECK(payload_[i] == i + 1, "who takes a task sees it");
-    ++taken_[i];
-  }
   void took_all(BagQueue& queue) {
     while (const task::Header* task = queue.take_one()) took(task);
   }
-  void expect(unsigned count) {
-    for (unsigned i = 0; i < kMost; ++i)
-      MODEL_CHECK(taken_[i] == (i < count ? 1u : 0u), "each task comes out once");
-  }
-
- private:
-  task::Header tasks_[kMost];
-  unsigned payload_[kMost] = {};
-  unsigned taken_[kMost] = {};
 };
 
 void empty(Items& items, LocalQueue& queue) {
