@@ -108,15 +108,15 @@ std::vector<std::string> environment_of(const JobContext& context) {
   return out;
 }
 
-// The child and the tasks that read from it own it together.
+// The child and the task that reads from it own it together.
 struct Process {
   zokio::process::Child child;
   std::atomic<uint64_t> output_bytes{0};
 };
 
 // Not cancelled with the job: what the command says while it ends is part of its output.
-Task<Result<void>> read_output(std::shared_ptr<Process> process, JobContext* context, bool error) {
-  auto& pipe = error ? process->child.standard_error() : process->child.standard_output();
+Task<Result<void>> read_output(std::shared_ptr<Process> process, JobContext* context) {
+  zokio::process::PipeReader& pipe = process->child.standard_output();
   ZOKIO_CO_TRY(zokio::mem::Buffer buffer, co_await lease_patiently(kReadBytes));
   while (true) {
     zokio::IoResult got = co_await pipe.read(std::move(buffer));
@@ -141,10 +141,10 @@ Task<Result<void>> stop(Process& process, zokio::Duration grace) {
   co_return co_await process.child.exited();
 }
 
-// Joins a reader, but does not wait for a pipe that a stranger keeps open.
+// Joins the reader, but does not wait for a pipe that a stranger keeps open.
 Task<void> finish_reader(zokio::JoinHandle<Result<void>> reader) {
   const zokio::Instant deadline = zokio::Instant::now() + kOutputGrace;
-  // A short poll with a bound: the reader normally ended already.
+  // A short poll with a bound: it normally ended already.
   while (!reader.finished() && zokio::Instant::now() < deadline)
     static_cast<void>(co_await zokio::sleep(std::chrono::milliseconds(1)));
   reader.cancel();
@@ -166,6 +166,8 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   command.arguments = spec.argv;
   command.environment = environment_of(context);
   command.working_directory = spec.cwd.empty() ? "/" : spec.cwd;
+  // The log of an attempt is one text, so what the command writes keeps its order.
+  command.standard_error = zokio::process::Output::Merged;
   Result<zokio::process::Child> spawned = co_await zokio::blocking([&command] {
     return ChildTable::of_process().start([&command] { return command.spawn(); });
   });
@@ -176,8 +178,7 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   }
   auto process = std::make_shared<Process>();
   process->child = *std::move(spawned);
-  auto output = zokio::spawn(&read_output, process, &context, false);
-  auto error = zokio::spawn(&read_output, process, &context, true);
+  auto output = zokio::spawn(&read_output, process, &context);
 
   Result<void> ended = co_await process->child.exited();
   const bool told = !ended && ended.error().code == Errc::Cancelled;
@@ -188,7 +189,6 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   Result<zokio::process::ExitStatus> status = process->child.reap();
   ChildTable::of_process().forget(process->child.pid());
   co_await finish_reader(std::move(output));
-  co_await finish_reader(std::move(error));
   if (told) co_return path_error(zokio::Error(Errc::Cancelled, "exec"), "run", spec.argv[0]);
   if (!ended) co_return path_error(ended.error(), "wait for", spec.argv[0]);
   if (!status) co_return path_error(status.error(), "wait for", spec.argv[0]);

@@ -165,10 +165,13 @@ class Jobs(CtlTest):
         self.ctl("job", "cancel", id)
 
     def test_logs(self):
-        id = self.submit("exec", "--", "sh", "-c", "echo one; echo two >&2")
+        # Both outputs are one text, in the order in which the command wrote.
+        script = "for i in 1 2 3 4 5 6 7 8; do echo out $i; echo err $i >&2; done"
+        text = "".join(f"out {i}\nerr {i}\n" for i in range(1, 9))
+        id = self.submit("exec", "--", "sh", "-c", script)
         self.ctl("job", "wait", id)
-        self.assertEqual(self.ctl("job", "logs", id).stdout, "one\ntwo\n")
-        self.assertEqual(self.ctl("job", "logs", "-f", id).stdout, "one\ntwo\n")
+        self.assertEqual(self.ctl("job", "logs", id).stdout, text)
+        self.assertEqual(self.ctl("job", "logs", "-f", id).stdout, text)
 
     def test_unknown_job_is_3_with_a_next_step(self):
         for command in (["get"], ["wait"], ["cancel"], ["logs"]):

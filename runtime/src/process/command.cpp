@@ -102,6 +102,9 @@ Result<void> validate(const Command& command) {
     return fail(Errc::InvalidArgument, "environment");
   }
   if (has_nul(command.working_directory)) return fail(Errc::InvalidArgument, "working_directory");
+  if (command.standard_output == Output::Merged) {
+    return fail(Errc::InvalidArgument, "standard_output");
+  }
   return {};
 }
 
@@ -121,6 +124,10 @@ Result<Child> Command::spawn() const {
   if (standard_error == Output::Pipe) {
     ZOKIO_TRY(error, make_pipe());
   }
+  const int output_fd = output.write ? output.write.get() : null.get();
+  const int error_fd = standard_error == Output::Merged ? output_fd
+                       : error.write                    ? error.write.get()
+                                                        : null.get();
   const std::vector<char*> argv = pointers(arguments, false);
   const std::vector<char*> envp = pointers(environment, true);
   ZOKIO_TRY(
@@ -131,8 +138,8 @@ Result<Child> Command::spawn() const {
           .environment = envp.data(),
           .working_directory = working_directory.empty() ? nullptr : working_directory.c_str(),
           .standard_input = null.get(),
-          .standard_output = output.write ? output.write.get() : null.get(),
-          .standard_error = error.write ? error.write.get() : null.get(),
+          .standard_output = output_fd,
+          .standard_error = error_fd,
           .umask = umask,
           .max_fds = max_fds,
       }));

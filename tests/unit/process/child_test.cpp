@@ -96,6 +96,32 @@ TEST_P(ProcessTest, CodesSignalsAndOutput) {
   ASSERT_TRUE(runtime_->block_on(endings).has_value());
 }
 
+Task<void> merged() {
+  Command command = shell("for i in 1 2 3 4 5 6 7 8; do echo out $i; echo err $i >&2; done");
+  command.standard_error = Output::Merged;
+  auto child = command.spawn();
+  CO_ASSERT_OK(child);
+  std::string expected;
+  for (int i = 1; i <= 8; ++i) {
+    expected += "out " + std::to_string(i) + "\nerr " + std::to_string(i) + "\n";
+  }
+  auto text = co_await read_all(&child->standard_output());
+  CO_ASSERT_OK(text);
+  EXPECT_EQ(*text, expected);
+  CO_ASSERT_OK(co_await child->wait());
+
+  command.standard_error = Output::Pipe;
+  command.standard_output = Output::Merged;
+  auto refused = command.spawn();
+  CO_ASSERT(!refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::InvalidArgument);
+  EXPECT_EQ(refused.error().where, "standard_output");
+}
+
+TEST_P(ProcessTest, MergedOutputKeepsTheOrderOfWriting) {
+  ASSERT_TRUE(runtime_->block_on(merged).has_value());
+}
+
 Task<void> refusals(std::string base) {
   struct Case {
     Command command;

@@ -57,7 +57,7 @@ class Child {
   // To every process of its group.
   Result<void> kill_group(int signal) noexcept;
 
-  // Not open when the output goes to /dev/null.
+  // Not open when the output goes to /dev/null, or is merged into the other.
   PipeReader& standard_output() noexcept { return output_; }
   PipeReader& standard_error() noexcept { return error_; }
 

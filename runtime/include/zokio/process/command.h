@@ -21,6 +21,9 @@ namespace zokio::process {
 enum class Output : uint8_t {
   Null,  // thrown away
   Pipe,  // read through Child::standard_output() or standard_error()
+  // Into the pipe of the standard output, in the order of writing, as `2>&1`; for standard_error
+  // only. Two pipes have no common order: who wants one text wants one pipe.
+  Merged,
 };
 
 struct Command {
