@@ -46,7 +46,8 @@ unsigned capacity_of(uint64_t limit, unsigned cls) noexcept {
 
 constinit thread_local ThreadCache* this_thread_cache = nullptr;
 #ifdef ZOKIO_INLINE_FRAMES
-constinit thread_local FrameCache* thread_frame_cache = nullptr;
+// Used: reads are by assembler, which link-time optimisation does not see.
+[[gnu::used]] constinit thread_local FrameCache* thread_frame_cache = nullptr;
 #endif
 
 FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {

@@ -5,8 +5,6 @@
 
 namespace zokio::task {
 
-constinit std::array<std::atomic<Executor*>, kGroups> executor_table{};
-
 uint16_t acquire_group(Executor* executor) noexcept {
   for (uint16_t group = 0; group < kGroups; ++group) {
     Executor* none = nullptr;
