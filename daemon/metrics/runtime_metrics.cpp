@@ -36,7 +36,8 @@ void collect_worker_states(Families& out, const SchedulerSnapshot& s) {
   out.gauge("zokio_scheduler_workers", "Worker threads by what they do now.")
       .add(in_state(WorkerState::Running), {{"state", "running"}})
       .add(in_state(WorkerState::Parked), {{"state", "parked"}})
-      .add(in_state(WorkerState::Retiring), {{"state", "retiring"}});
+      .add(in_state(WorkerState::Retiring), {{"state", "retiring"}})
+      .add(uint64_t{s.kept_threads}, {{"state", "kept"}});
   out.gauge("zokio_scheduler_workers_desired", "Worker threads asked for.")
       .add(uint64_t{s.workers_desired});
   out.gauge("zokio_scheduler_workers_extra", "Workers that stand in for stuck ones now.")

@@ -26,7 +26,8 @@ struct Sample {
   uint64_t pool_misses = 0;    // cumulative
   uint32_t fds = 0;
   uint32_t threads = 0;
-  uint32_t blocking_threads = 0;  // started on demand; part of threads
+  // Part of threads: started on demand, or kept for a while after a resize.
+  uint32_t blocking_threads = 0;
   uint32_t workers = 0;
   uint32_t reactors = 0;
   uint64_t queued = 0;

@@ -170,5 +170,62 @@ TEST(ParkerModel, AWakeUpBeforeTheSleepIsKept) {
   }));
 }
 
+// Worker::sleep and retire_asleep. What a sleeper owns is the holder's until it lets go, also when
+// a wake-up or the deadline comes in between; and a wake-up for which the sleeper was chosen
+// already is not lost.
+struct Held {
+  void sleep() {
+    idle.go_to_sleep(0, false);
+    while (true) {
+      parker.park(Instant::never());
+      while (retired.load(std::memory_order_acquire)) {
+        if (over.load(std::memory_order_acquire)) return;
+        parker.park(Instant::never());
+      }
+      ++owned;
+      if (idle.wake_up(0)) {
+        static_cast<void>(idle.stop_searching());
+        return;
+      }
+      if (over.load(std::memory_order_acquire)) return;
+      idle.go_to_sleep(0, false);
+    }
+  }
+  void retire() {
+    if (!parker.hold()) return;
+    if (idle.wake_up(0)) return parker.let_go(true);
+    ++owned;
+    retired.store(true, std::memory_order_release);
+    parker.let_go(false);
+    end();
+  }
+  void wake() {
+    Rng rng;
+    idle.worker_to_wake(rng) != Idle::kNobody ? parker.unpark() : end();
+  }
+  void end() {
+    over.store(true, std::memory_order_release);
+    parker.unpark();
+  }
+
+  Parker parker;
+  Idle idle;
+  unsigned owned = 0;  // by whom, the race detector finds out
+  Atomic<bool> retired{false};
+  Atomic<bool> over{false};
+};
+
+TEST(ParkerModel, AHeldSleeperStays) {
+  const Options options{.spurious = 1};
+  EXPECT_HOLDS(explore("parker: hold against unpark", options, [](Execution& run) {
+    Held held;
+    run.thread("sleeper", [&] { held.sleep(); });
+    run.thread("strand", [&] { held.retire(); });
+    run.thread("waker", [&] { held.wake(); });
+    run.go();
+    MODEL_CHECK(held.idle.searching() == 0, "whoever was chosen was woken");
+  }));
+}
+
 }  // namespace
 }  // namespace zokio::sched

@@ -23,6 +23,7 @@ void release_thread_cache(ThreadCache*) noexcept {}
 void set_current_cache(ThreadCache*) noexcept {}
 void park_thread_cache(ThreadCache*) noexcept {}
 void unpark_thread_cache(ThreadCache*) noexcept {}
+void drain_parked_cache(ThreadCache*) noexcept {}
 }  // namespace zokio::mem
 
 namespace zokio::sched {
@@ -42,18 +43,23 @@ static_assert(kMaintainPolls == 2, "a model's interval");
 // What Worker::run_thread does, without its figures and its spinning.
 void work(Worker& worker) {
   unsigned late = 0;
+  if (!worker.sleep(Instant::never())) return;
   worker.enter();
+  worker.awake();
   while (true) {
     const bool asked = worker.state() == WorkerState::Retiring;
     const Worker::Step step = worker.step();
-    if (step == Worker::Step::Retire) break;
-    if (asked) MODEL_CHECK(++late <= kPollsUntilRetired, "a backlog does not hide a retirement");
-    if (step == Worker::Step::Ran) continue;
-    worker.fall_asleep();
-    worker.parker().park(worker.sleep_until());
+    if (step == Worker::Step::Ran) {
+      if (asked) MODEL_CHECK(++late <= kPollsUntilRetired, "a backlog does not hide a retirement");
+      continue;
+    }
+    late = 0;
+    const bool retires = step == Worker::Step::Retire;
+    retires ? worker.end() : worker.fall_asleep();
+    if (!worker.sleep(retires ? Instant::never() : worker.sleep_until())) break;
     worker.awake();
   }
-  worker.end();
+  worker.quit();
 }
 
 Task<void> count(unsigned* times) {
@@ -152,6 +158,37 @@ TEST(SchedulerModel, AWorkerRetiresUnderABacklog) {
     });
     run.go();
     MODEL_CHECK(times[0] == 1, "the task goes on elsewhere");
+  }));
+}
+
+// The set shrinks while a worker may be asleep, about to be, or about to be woken, and grows again
+// on the same threads. That the strand holds one that wakes up meanwhile loses no task and no
+// wake-up, and the slot works as before.
+constexpr model::Options kLonger{
+    .preemptions = 1, .stale = 1, .spurious = 0, .most = 1'500, .random = 1'500, .steps = 10'000};
+
+TEST(SchedulerModel, AWorkerComesBack) {
+  EXPECT_HOLDS(explore("scheduler: a worker retires and comes back", kLonger, [](Execution& run) {
+    Scheduler scheduler({}, nullptr);
+    unsigned times[2] = {};
+    hire(scheduler, 2);
+    run.thread("worker 0", [&] { work(*scheduler.slot(0)); });
+    run.thread("worker 1", [&] { work(*scheduler.slot(1)); });
+    run.thread("control", [&] {
+      auto first = internal::spawn_on(scheduler, "", yields, &times[0]);
+      MODEL_CHECK(!scheduler.shrink(1, Instant::never()).stalled, "nothing holds it");
+      MODEL_CHECK(scheduler.kept_threads() == 1, "its thread waits");
+      hire(scheduler, 2);
+      MODEL_CHECK(scheduler.kept_threads() == 0, "and is used");
+      auto second = internal::spawn_on(scheduler, "", count, &times[1]);
+      static_cast<void>(first.wait());
+      static_cast<void>(second.wait());
+      scheduler.stop();
+    });
+    run.go();
+    for (unsigned n : times) MODEL_CHECK(n == 1, "each task runs once");
+    MODEL_CHECK(scheduler.idle().searching() == 0 && scheduler.idle().sleeping() == 0,
+                "nobody is left in the set");
   }));
 }
 

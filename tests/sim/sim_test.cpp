@@ -337,6 +337,7 @@ struct Outcomes {
   uint64_t hash = 0;
   uint64_t steps = 0;
   uint64_t resizes = 0;
+  uint64_t retired_asleep = 0;
 };
 
 Outcomes run_seed(uint64_t seed) {
@@ -374,6 +375,7 @@ Outcomes run_seed(uint64_t seed) {
   run.hash = world.trace_hash();
   run.steps = world.steps();
   run.resizes = world.resizes();
+  run.retired_asleep = world.retired_asleep();
   if (run.violation.empty() && ledger.wrong) run.violation = "an outcome is not what it must be";
   if (run.violation.empty() && ledger.started != ledger.ended)
     run.violation = "started and ended differ";
@@ -391,7 +393,7 @@ TEST(Sim, RandomProgramsOnRandomSchedules) {
   const uint64_t first = one != 0 ? one : 1;
   const uint64_t last = one != 0 ? one : from_environment("ZOKIO_SIM_SEEDS", 2000);
   const uint64_t frames = mem::snapshot(mem::PoolId::Frames).objects_in_use;
-  uint64_t steps = 0, resizes = 0;
+  uint64_t steps = 0, resizes = 0, retired_asleep = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     const Outcomes run = run_seed(seed);
     ASSERT_EQ(run.violation, "") << "reproduce with ZOKIO_SIM_SEED=" << seed;
@@ -399,11 +401,15 @@ TEST(Sim, RandomProgramsOnRandomSchedules) {
         << "frames are left; reproduce with ZOKIO_SIM_SEED=" << seed;
     steps += run.steps;
     resizes += run.resizes;
+    retired_asleep += run.retired_asleep;
   }
-  std::printf("%llu seeds, %llu steps, %llu resizes\n",
+  std::printf("%llu seeds, %llu steps, %llu resizes, %llu workers retired in their sleep\n",
               static_cast<unsigned long long>(last - first + 1),
-              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(resizes));
-  if (one == 0) EXPECT_GT(resizes, last - first);  // the storm did happen
+              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(resizes),
+              static_cast<unsigned long long>(retired_asleep));
+  // The storm did happen.
+  if (one == 0) EXPECT_GT(resizes, last - first);
+  if (one == 0) EXPECT_GT(retired_asleep, (last - first) / 8);
 }
 
 // Whatever machine this is and wherever the kernel puts us: who is near whom decides who steals
@@ -413,9 +419,9 @@ TEST(Sim, TheMachineIsMadeUp) {
   sched::Scheduler& scheduler = world.scheduler();
   for (unsigned slot = 0; slot < 4; ++slot) {
     scheduler.slot(slot)->enter();
-    scheduler.slot(slot)->fall_asleep();
     scheduler.slot(slot)->awake();
     EXPECT_EQ(scheduler.slot(slot)->cpu(), slot);
+    scheduler.slot(slot)->fall_asleep();
     scheduler.slot(slot)->leave();
   }
   EXPECT_FALSE(scheduler.one_cache());

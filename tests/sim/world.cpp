@@ -27,7 +27,9 @@ World::~World() {
     if (seats_[slot].asleep) worker.awake();
     worker.end();
     worker.join_by(Instant::never());
+    seats_[slot].seated = false;
   }
+  while (scheduler_->kept_threads() > 0) end_kept_thread();
   scheduler_.reset();
   env::set_oracle(nullptr);
 }
@@ -46,10 +48,22 @@ void World::note(uint64_t event) noexcept {
   hash_ = (hash_ ^ event) * 0x100000001b3;
 }
 
+// They sleep until they are woken, as threads that a worker kept do.
 void World::seat_new_workers() {
   seats_.resize(scheduler_->slots_in_use());
-  for (unsigned slot = 0; slot < scheduler_->active_workers(); ++slot)
-    if (!seats_[slot].seated) seats_[slot] = {.seated = true};
+  for (unsigned slot = 0; slot < scheduler_->active_workers(); ++slot) {
+    if (seats_[slot].seated) continue;
+    seats_[slot] = {.asleep = true, .seated = true};
+    static_cast<void>(scheduler_->slot(slot)->parker().lie_down());
+  }
+}
+
+// Its thread is this one, which does what Worker::run_thread does at its end.
+void World::end_kept_thread() {
+  scheduler_->end_kept_thread();
+  for (unsigned slot = 0; slot < seats_.size(); ++slot)
+    if (!seats_[slot].seated && !scheduler_->slot(slot)->keeps_thread())
+      scheduler_->slot(slot)->quit();
 }
 
 bool World::can_step(unsigned slot) {
@@ -62,7 +76,7 @@ void World::step(unsigned slot) {
   Worker& worker = *scheduler_->slot(slot);
   worker.enter();
   if (seats_[slot].asleep) {
-    static_cast<void>(worker.parker().take_notification());
+    worker.parker().get_up();
     worker.awake();
     seats_[slot].asleep = false;
   }
@@ -71,6 +85,7 @@ void World::step(unsigned slot) {
     worker.fall_asleep();
     seats_[slot].asleep = true;
     seats_[slot].deadline = worker.sleep_until();
+    static_cast<void>(worker.parker().lie_down());
     worker.leave();
     return;
   }
@@ -110,12 +125,19 @@ void World::maybe_resize() {
   const unsigned target = 1 + rng_.below(options_.workers_max);
   note(0x5e512e00u + target);
   ++resizes_;
+  if (rng_.below(4) == 0 && scheduler_->kept_threads() > 0) end_kept_thread();
   if (target > scheduler_->active_workers()) {
     // A thread that could not be had is a smaller set, not an accident.
     static_cast<void>(scheduler_->grow(target).has_value());
     seat_new_workers();
   } else {
     scheduler_->begin_shrink(target);
+    // Those that slept are gone already.
+    for (unsigned slot = target; slot < seats_.size(); ++slot) {
+      if (!seats_[slot].seated || !scheduler_->slot(slot)->join_by({now_ns_})) continue;
+      seats_[slot].seated = false;
+      ++retired_asleep_;
+    }
   }
 }
 

@@ -44,6 +44,8 @@ class World final : env::Oracle {
   uint64_t trace_hash() const { return hash_; }
   uint64_t steps() const { return steps_; }
   uint64_t resizes() const { return resizes_; }
+  // Workers that the control strand retired without waking them.
+  uint64_t retired_asleep() const { return retired_asleep_; }
   sched::Scheduler& scheduler() { return *scheduler_; }
 
  private:
@@ -62,6 +64,7 @@ class World final : env::Oracle {
 
   void note(uint64_t event) noexcept;
   void seat_new_workers();
+  void end_kept_thread();
   bool can_step(unsigned slot);
   void step(unsigned slot);
   bool jump_to_next_timer();
@@ -74,6 +77,7 @@ class World final : env::Oracle {
   uint64_t hash_ = 0xcbf29ce484222325;
   uint64_t steps_ = 0;
   uint64_t resizes_ = 0;
+  uint64_t retired_asleep_ = 0;
   std::vector<Seat> seats_;
   std::unique_ptr<sched::Scheduler> scheduler_;
 };

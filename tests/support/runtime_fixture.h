@@ -26,6 +26,14 @@ inline unsigned open_fds() {
   return count;
 }
 
+inline unsigned open_threads() {
+  unsigned count = 0;
+  DIR* dir = opendir("/proc/self/task");
+  while (readdir(dir) != nullptr) ++count;
+  closedir(dir);
+  return count;
+}
+
 // Waits for `condition` without a fixed sleep: a loaded machine gets the time it needs.
 template <class Condition>
 bool eventually(Condition condition, Duration limit = std::chrono::seconds(30)) {

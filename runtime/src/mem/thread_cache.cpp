@@ -241,5 +241,11 @@ void unpark_thread_cache(ThreadCache* cache) noexcept {
 void drain_thread_cache(ThreadCache* cache) noexcept {
   if (cache != nullptr) cache->drain();
 }
+void drain_parked_cache(ThreadCache* cache) noexcept {
+  // Claimed already: by one who empties it.
+  if (cache == nullptr || !cache->claim()) return;
+  cache->drain();
+  cache->unclaim();
+}
 
 }  // namespace zokio::mem

@@ -93,6 +93,7 @@ void CurrentThread::stop() {
   worker_->enter();
   if (asleep_) worker_->awake();
   worker_->end();
+  worker_->quit();
   ZOKIO_CHECK(worker_->join_by(Instant::now()), "the worker ended");
   worker_ = nullptr;
 }

@@ -45,6 +45,11 @@ bool Idle::stop_searching() noexcept {
   return before >> 32 == 1;
 }
 
+bool Idle::sleeps(uint32_t worker) noexcept {
+  std::scoped_lock guard(lock_);
+  return std::find(sleepers_.begin(), sleepers_.end(), worker) != sleepers_.end();
+}
+
 void Idle::go_to_sleep(uint32_t worker, bool searching) noexcept {
   std::scoped_lock guard(lock_);
   sleepers_.push_back(worker);

@@ -38,6 +38,8 @@ class Idle : Pinned {
   // True when this was the last searcher: wake another if there may be more work.
   [[nodiscard]] bool stop_searching() noexcept;
 
+  // Whether it is in the set of sleepers.
+  bool sleeps(uint32_t worker) noexcept;
   // Enters the set of sleepers. The worker looks at all queues once more before it sleeps.
   // Contains the full fence.
   void go_to_sleep(uint32_t worker, bool searching) noexcept;

@@ -53,6 +53,15 @@ inline constexpr uint32_t kProbeEvery = 64;
 // How long a resize waits for a worker that is inside one task, or a reactor inside one operation.
 inline constexpr Duration kRetireDeadline = std::chrono::seconds(10);
 
+// The thread of a worker that retired waits so long for the slot to be used again; of more than so
+// many, some end at once. One costs some 40 KiB: its stacks as far as they were touched (the
+// kernel's is 16 KiB) and an empty memory cache.
+inline constexpr Duration kThreadKept = std::chrono::seconds(10);
+inline constexpr unsigned kThreadsKept = 32;
+// They end one by one, this far apart: the end of a thread unmaps memory, which stops all others
+// for a moment.
+inline constexpr Duration kThreadEndsEvery = std::chrono::milliseconds(10);
+
 // How long the control strand waits for a worker that stood in for a stuck one. Others' resizes
 // wait meanwhile.
 inline constexpr Duration kExtraRetires = std::chrono::milliseconds(100);

@@ -74,11 +74,13 @@ void ResizeControl::run_thread() {
     const auto wanted = [this] {
       return stopping_ || !requests_.empty() || extra_wanted_ != workers_extra();
     };
-    if (follower_ == nullptr)
-      ready_.wait(guard, wanted);
-    else if (!ready_.wait_for(guard, QuotaFollower::kEvery, wanted)) {
+    if (!wait(guard, wanted)) {
       guard.unlock();
-      look_at_quota();
+      if (Instant::now() >= scheduler_.kept_thread_ends()) {
+        scheduler_.end_kept_thread();
+        thread_ended_ = Instant::now();
+      }
+      if (follower_ != nullptr) look_at_quota();
       guard.lock();
       continue;
     }
@@ -97,6 +99,20 @@ void ResizeControl::run_thread() {
     request.done(carry_out(request));
     guard.lock();
   }
+}
+
+// False: nothing is wanted, and there is something to see to all the same.
+template <class Wanted>
+bool ResizeControl::wait(std::unique_lock<std::mutex>& guard, Wanted wanted) {
+  const Instant ends = scheduler_.kept_thread_ends();
+  if (follower_ == nullptr && ends.is_never()) {
+    ready_.wait(guard, wanted);
+    return true;
+  }
+  Duration longest = follower_ != nullptr ? QuotaFollower::kEvery : kThreadKept;
+  if (!ends.is_never())
+    longest = std::min(longest, std::max(ends, thread_ended_ + kThreadEndsEvery) - Instant::now());
+  return ready_.wait_for(guard, longest, wanted);
 }
 
 // Best effort: without a thread to be had, or with the cap reached, the stuck one is waited for.

@@ -72,6 +72,8 @@ class ResizeControl : Pinned {
   };
 
   void run_thread();
+  template <class Wanted>
+  bool wait(std::unique_lock<std::mutex>& guard, Wanted wanted);
   void look_at_quota();
   Result<ResizeReport> carry_out(const Request& request);
   Result<void> reconcile(unsigned workers, unsigned reactors, ResizeReport& report);
@@ -100,6 +102,7 @@ class ResizeControl : Pinned {
   bool stopping_ = false;
 
   unsigned asked_workers_ = 1;  // strand only, as the following
+  Instant thread_ended_;        // the last of those that the scheduler kept
   // Strand only (start() and stop() run while it does not).
   std::array<Host, io::kReactorSlots> hosts_{};
   std::array<std::unique_ptr<Dedicated>, io::kReactorSlots> dedicated_;

@@ -266,7 +266,8 @@ void Scheduler::begin_shrink(unsigned count) noexcept {
   const unsigned from = active_workers();
   if (count >= from) return;
   active_.store(count, std::memory_order_release);
-  for (unsigned index = from; index-- > count;) slot(index)->ask_to_retire(slot(0));
+  for (unsigned index = from; index-- > count;)
+    if (!slot(index)->retire_asleep(slot(0))) slot(index)->ask_to_retire(slot(0));
 }
 
 Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
@@ -283,6 +284,30 @@ Scheduler::Shrunk Scheduler::shrink(unsigned count, Instant deadline) {
     shrunk.moved_timers += worker.moved_timers();
   }
   return shrunk;
+}
+
+unsigned Scheduler::kept_threads() const noexcept {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < slots_in_use(); ++i) kept += slot(i)->keeps_thread();
+  return kept;
+}
+
+Worker* Scheduler::longest_kept() const noexcept {
+  Worker* found = nullptr;
+  for (unsigned i = slots_in_use(); i-- > 0;)
+    if (Worker* worker = slot(i); worker->keeps_thread())
+      if (found == nullptr || worker->retired_at() < found->retired_at()) found = worker;
+  return found;
+}
+
+Instant Scheduler::kept_thread_ends() const noexcept {
+  if (kept_threads() > kThreadsKept) return {0};
+  const Worker* worker = longest_kept();
+  return worker != nullptr ? worker->retired_at() + kThreadKept : Instant::never();
+}
+
+void Scheduler::end_kept_thread() noexcept {
+  if (Worker* worker = longest_kept()) worker->end_thread();
 }
 
 bool Scheduler::cancel_all(Instant deadline) noexcept {
@@ -333,11 +358,13 @@ void Scheduler::stop() noexcept {
     if (worker->state() == WorkerState::Empty) continue;
     ZOKIO_CHECK(worker->join_by(Instant::never()), "a worker ended");
   }
+  while (kept_threads() > 0) end_kept_thread();
 }
 
 SchedulerSnapshot Scheduler::snapshot() const {
   SchedulerSnapshot out;
   out.workers_desired = active_workers();
+  out.kept_threads = kept_threads();
   out.injector_depth = injector_.size();
   out.scheduled_remote = scheduled_remote_.load(std::memory_order_relaxed);
   for (unsigned i = 0; i < slots_in_use(); ++i) {

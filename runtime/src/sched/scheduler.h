@@ -76,8 +76,14 @@ class Scheduler final : public task::Executor, Pinned {
   };
   // Retires the highest slots down to `count`. Requires: count >= 1, their reactors are closed.
   Shrunk shrink(unsigned count, Instant deadline);
-  // Its first half: asks, and does not wait.
+  // Its first half: asks those that are awake, and does not wait.
   void begin_shrink(unsigned count) noexcept;
+  // Threads of workers that retired, kept for the next grow. Thread: any.
+  unsigned kept_threads() const noexcept;
+  // When the next of them is to end; never() when there is none.
+  Instant kept_thread_ends() const noexcept;
+  // Ends the one that was kept longest.
+  void end_kept_thread() noexcept;
   // Cancels every task and waits for them. False at the deadline.
   bool cancel_all(Instant deadline) noexcept;
   // Ends all threads. Tasks that are left stay suspended for good. Requires: reactors are closed.
@@ -136,6 +142,7 @@ class Scheduler final : public task::Executor, Pinned {
 
  private:
   Worker& slot_or_make(unsigned index);
+  Worker* longest_kept() const noexcept;
   void push_outside(task::Header* task) noexcept;
   void tell_one_awake() noexcept;
   uint64_t spawned_tasks() const noexcept;

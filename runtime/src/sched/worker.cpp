@@ -38,20 +38,27 @@ Worker::Worker(Scheduler& scheduler, uint32_t slot, uint64_t seed)
 
 Result<void> Worker::start() {
   ZOKIO_CHECK(state() == WorkerState::Empty, "the slot is in use");
-  if (env::fault(env::Fault::ThreadStart))
-    return fail(Errc::ResourceExhausted, "start worker", Detail::Limit);
-  ended_.store(0, std::memory_order_relaxed);
-  timers_.open();
-  state_.store(WorkerState::Running, std::memory_order_release);
+  if (!has_thread_.load(std::memory_order_relaxed)) {
+    if (env::fault(env::Fault::ThreadStart))
+      return fail(Errc::ResourceExhausted, "start worker", Detail::Limit);
+    quit_.store(false, std::memory_order_relaxed);
 #ifndef ZOKIO_SIM
-  try {
-    thread_ = std::thread([this] { run_thread(); });
-  } catch (const std::system_error& error) {
-    state_.store(WorkerState::Empty, std::memory_order_release);
-    ended_.store(1, std::memory_order_relaxed);
-    return fail_errno(error.code().value(), "start worker");
-  }
+    try {
+      thread_ = std::thread([this] { run_thread(); });
+    } catch (const std::system_error& error) {
+      return fail_errno(error.code().value(), "start worker");
+    }
 #endif
+    has_thread_.store(true, std::memory_order_relaxed);
+  }
+  timers_.open();
+  state_.store(WorkerState::Parked, std::memory_order_release);
+  // The set first: a thread that wakes for an old reason takes itself out of it. Was it chosen
+  // before it may know that it is used, it slept on, and is woken again.
+  scheduler_.idle().go_to_sleep(slot_, false);
+  // Ordering: release; what the strand did to a worker that it retired in its sleep.
+  ended_.store(0, std::memory_order_release);
+  if (!scheduler_.idle().sleeps(slot_)) unpark();
   return {};
 }
 
@@ -74,9 +81,31 @@ bool Worker::join_by(Instant deadline) noexcept {
     if (Instant::now() >= deadline) return false;
     os::futex_wait(ended_, 0, deadline);
   }
-  if (thread_.joinable()) thread_.join();
   state_.store(WorkerState::Empty, std::memory_order_release);
+  retired_at_ = Instant::now();
   return true;
+}
+
+bool Worker::retire_asleep(Worker* heir) noexcept {
+  if (!parker_.hold()) return false;
+  if (scheduler_.idle().wake_up(slot_)) {
+    parker_.let_go(true);  // somebody is about to wake it, as a searcher
+    return false;
+  }
+  heir_ = heir;
+  state_.store(WorkerState::Retiring, std::memory_order_release);
+  hand_over();
+  has_retired();
+  parker_.let_go(false);
+  return true;
+}
+
+void Worker::end_thread() noexcept {
+  ZOKIO_CHECK(state() == WorkerState::Empty, "the thread is at work");
+  quit_.store(true, std::memory_order_release);
+  unpark();
+  if (thread_.joinable()) thread_.join();
+  has_thread_.store(false, std::memory_order_relaxed);
 }
 
 void Worker::order_reactor(ReactorOrder order) noexcept {
@@ -111,8 +140,10 @@ void Worker::enter() noexcept {
   context.forks = &forks_;
   context.fork_host = this;
   context.lifo = lifo_budget_ != 0 ? &lifo_ : nullptr;
-  if (cache_ == nullptr) cache_ = mem::acquire_thread_cache();
+  const bool first = cache_ == nullptr;
+  if (first) cache_ = mem::acquire_thread_cache();
   mem::set_current_cache(cache_);
+  if (first && state() != WorkerState::Running) mem::park_thread_cache(cache_);  // as a sleeper has
   context.cache = cache_;
   if (has_reactor_.load(std::memory_order_relaxed))
     context.reactor = &scheduler_.driver()->reactor(slot_);
@@ -128,31 +159,53 @@ void Worker::leave() noexcept {
 void Worker::run_thread() noexcept {
   const std::string name = scheduler_.thread_name() + "-" + std::to_string(slot_);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  if (!sleep(Instant::never())) return;
   enter();
+  awake();
   int64_t busy_since = env::now_ns();
   while (true) {
     const Step step = this->step();
-    if (step == Step::Ran) continue;
-    if (step == Step::Retire) break;
-    if (spin()) continue;
-    fall_asleep();
+    if (step == Step::Ran || (step == Step::Idle && spin())) continue;
     const int64_t asleep = env::now_ns();
     stats_.busy_ns.add(static_cast<uint64_t>(asleep - busy_since));
-    parker_.park(sleep_until());
+    if (step == Step::Retire)
+      end();
+    else
+      fall_asleep();
+    if (!sleep(step == Step::Retire ? Instant::never() : sleep_until())) break;
     busy_since = env::now_ns();
     spin_budget_.slept(busy_since - asleep, busy_since);
     trace(TraceKind::Park, nullptr, static_cast<uint64_t>(busy_since - asleep));
     awake();
   }
-  stats_.busy_ns.add(static_cast<uint64_t>(env::now_ns() - busy_since));
-  end();
+  quit();
+}
+
+bool Worker::sleep(Instant deadline) noexcept {
+  parker_.park(deadline);
+  // Retired before the sleep, or in it.
+  while (ended_.load(std::memory_order_acquire) != 0) {
+    if (quit_.load(std::memory_order_acquire)) return false;
+    parker_.park(Instant::never());
+  }
+  return true;
 }
 
 void Worker::end() noexcept {
   hand_over();
-  leave();
+  mem::park_thread_cache(cache_);
+  has_retired();
+}
+
+void Worker::has_retired() noexcept {
+  mem::drain_parked_cache(cache_);
   ended_.store(1, std::memory_order_release);
   os::futex_wake(ended_, 1);
+}
+
+void Worker::quit() noexcept {
+  mem::release_thread_cache(std::exchange(cache_, nullptr));
+  leave();
 }
 
 Worker::Step Worker::step() noexcept {
@@ -574,8 +627,6 @@ void Worker::hand_over() noexcept {
   const bool was_searching = std::exchange(searching_, false);
   if (was_searching && scheduler_.idle().stop_searching()) scheduler_.wake_one();
   if (moved_tasks_ > 0) scheduler_.wake_one();
-  mem::set_current_cache(nullptr);
-  mem::release_thread_cache(std::exchange(cache_, nullptr));
 }
 
 void Worker::carry_out_reactor_order() noexcept {

@@ -4,8 +4,12 @@
 // One worker slot: queue, timers, sleep and figures. Made when first used, never freed before the
 // scheduler, so that others may look at it at any time.
 //
-//   Empty -> Running <-> Parked            start(), the loop
-//            Running -> Retiring -> Empty  retire(): tested before every pop
+//   Empty -> Parked <-> Running            start(), the loop
+//            Running -> Retiring -> Empty  ask_to_retire(): tested before every pop
+//
+// A slot keeps its thread when it retires, asleep, with an empty memory cache and nothing else:
+// making threads and ending them, with their stacks and mappings, is what a resize would cost the
+// others. The control strand ends those that are not used again (Scheduler::end_kept_thread).
 
 #include <atomic>
 #include <cstdint>
@@ -42,13 +46,24 @@ class Worker final : public task::ForkHost, Pinned {
 
   // Control side. Thread: the control strand. ---------------------------------------------------
 
-  // Starts the thread. Requires: Empty. ResourceExhausted when the system has no thread to give.
+  // Begins with the slot as a worker that sleeps, on the thread that it kept or on a new one.
+  // Requires: Empty. ResourceExhausted when the system has no thread to give.
   Result<void> start();
   // Instead of start(): the caller runs the loop itself, with the calls below, always by the same
   // thread. Tasks run in the order they became ready. Requires: Empty.
   void seat() noexcept;
   // Asks the worker to hand everything over to `heir` (null: nobody, the scheduler stops) and end.
   void ask_to_retire(Worker* heir) noexcept;
+  // Does that for a worker that sleeps, without waking it. False: it does not, ask it.
+  bool retire_asleep(Worker* heir) noexcept;
+  // Ends the thread that a retired worker kept.
+  void end_thread() noexcept;
+  // When it retired last.
+  Instant retired_at() const noexcept { return retired_at_; }
+  // Whether the slot keeps a thread that does nothing. Thread: any.
+  bool keeps_thread() const noexcept {
+    return has_thread_.load(std::memory_order_relaxed) && state() == WorkerState::Empty;
+  }
   // Waits for its end. False when it is still inside one task at the deadline.
   bool join_by(Instant deadline) noexcept;
 
@@ -62,9 +77,12 @@ class Worker final : public task::ForkHost, Pinned {
 
   // The loop. Thread: the worker's own (a simulation: the only one). ------------------------------
 
-  // Sets and clears the thread's context.
+  // Sets and clears the thread's context. One that was started wakes up next: awake().
   void enter() noexcept;
   void leave() noexcept;
+  // Sleeps until a wake-up or the deadline; what has retired, until it is used again. False: the
+  // thread is to end, by quit().
+  bool sleep(Instant deadline) noexcept;
 
   enum class Step : uint8_t { Ran, Idle, Retire };
   // One pass: what is due, then at most one task. Never blocks.
@@ -73,8 +91,10 @@ class Worker final : public task::ForkHost, Pinned {
   void fall_asleep() noexcept;
   Instant sleep_until() noexcept { return timers_.park_deadline(); }
   void awake() noexcept;
-  // The end of a retiring worker: queue to the injector, timers to the heir, cache to the pools.
+  // The end of a retiring worker: queue to the injector, timers to the heir, blocks to the pools.
   void end() noexcept;
+  // The end of a thread that has retired.
+  void quit() noexcept;
 
   // Others. Thread: any. --------------------------------------------------------------------------
 
@@ -131,6 +151,7 @@ class Worker final : public task::ForkHost, Pinned {
            (stuck_.load(std::memory_order_relaxed) || state() != WorkerState::Running);
   }
   void hand_over() noexcept;
+  void has_retired() noexcept;
   // The duties; false when the worker is to retire. `task`: one whose turn came this way, or null.
   bool maintain(task::Header*& task) noexcept;
   void set_pace() noexcept;
@@ -191,8 +212,9 @@ class Worker final : public task::ForkHost, Pinned {
   Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
   Atomic<bool> has_reactor_{false};
   Atomic<uint32_t> cpu_{0};
-  // 0 while the thread runs, 1 when it is through: a futex for the control strand.
+  // 0 while there is a worker, 1 when it has retired: a futex for the control strand.
   Atomic<uint32_t> ended_{1};
+  Atomic<bool> quit_{false};  // the thread is to end; set while ended_ is 1
   // Bumped when an order was carried out: a futex likewise.
   Atomic<uint32_t> orders_done_{0};
   stats::WorkerShard stats_;
@@ -200,6 +222,8 @@ class Worker final : public task::ForkHost, Pinned {
 
   // Control strand only.
   std::thread thread_;
+  std::atomic<bool> has_thread_{false};  // read by any, for figures
+  Instant retired_at_;
   // Written before the state becomes Retiring, read after.
   Worker* heir_ = nullptr;
   // Written by the worker before orders_done_ changes, read after.

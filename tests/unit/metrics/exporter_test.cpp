@@ -54,6 +54,7 @@ const std::vector<Move>& scheduler_moves() {
       MOVE(f.runtime.scheduler.workers[1].state = zokio::WorkerState::Retiring,
            "zokio_scheduler_workers{state=\"running\"}",
            "zokio_scheduler_workers{state=\"retiring\"}"),
+      MOVE(f.runtime.scheduler.kept_threads = 7, "zokio_scheduler_workers{state=\"kept\"}"),
       MOVE(f.runtime.scheduler.workers[1].queue_depth = 7,
            "zokio_scheduler_worker_queue_depth{worker=\"1\"}",
            "zokio_scheduler_queue_depth{queue=\"local\"}"),

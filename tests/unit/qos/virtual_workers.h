@@ -21,6 +21,11 @@ class VirtualWorkers final : env::Oracle {
     env::set_oracle(this);
     scheduler_ = std::make_unique<sched::Scheduler>(sched::SchedulerOptions{}, nullptr);
     EXPECT_TRUE(scheduler_->grow(workers).has_value());
+    for (unsigned slot = 0; slot < workers; ++slot) {
+      scheduler_->slot(slot)->enter();
+      scheduler_->slot(slot)->awake();
+      scheduler_->slot(slot)->leave();
+    }
   }
   // Lets every task run to its end first, so what they touch has to outlive the world.
   ~VirtualWorkers() {
@@ -29,6 +34,7 @@ class VirtualWorkers final : env::Oracle {
     for (unsigned slot = 0; slot < clocks_.size(); ++slot) {
       scheduler_->slot(slot)->enter();
       scheduler_->slot(slot)->end();
+      scheduler_->slot(slot)->quit();
       scheduler_->slot(slot)->join_by(Instant::never());
     }
     scheduler_.reset();

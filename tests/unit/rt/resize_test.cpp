@@ -58,6 +58,23 @@ TEST_P(Resize, ReachesWhatWasAskedFor) {
   }
 }
 
+// Threads of workers that went are used again; of very many, most end soon.
+TEST_P(Resize, ThreadsAreKept) {
+  const auto kept = [&] { return runtime_->stats().scheduler.kept_threads; };
+  EXPECT_EQ(kept(), 0u);
+  ASSERT_TRUE(runtime_->resize_workers_blocking(8).has_value());
+  ASSERT_TRUE(runtime_->resize_workers_blocking(1).has_value());
+  EXPECT_EQ(kept(), 7u);
+  const auto threads = test::open_threads();
+  ASSERT_TRUE(runtime_->resize_workers_blocking(5).has_value());
+  EXPECT_EQ(kept(), 3u);
+  EXPECT_EQ(test::open_threads(), threads);
+  ASSERT_TRUE(runtime_->resize_workers_blocking(64).has_value());
+  EXPECT_EQ(kept(), 0u);
+  ASSERT_TRUE(runtime_->resize_workers_blocking(1).has_value());
+  EXPECT_TRUE(test::eventually([&] { return kept() <= 32; }));
+}
+
 TEST_P(Resize, RefusesTheImpossible) {
   EXPECT_EQ(runtime_->resize_workers_blocking(0).error().code, Errc::InvalidArgument);
   EXPECT_EQ(runtime_->resize_workers_blocking(257).error().code, Errc::InvalidArgument);

@@ -35,5 +35,7 @@ void unpark_thread_cache(ThreadCache* cache) noexcept;
 
 // Gives all blocks of `cache` back to the central lists. Requires: called by its owner.
 void drain_thread_cache(ThreadCache* cache) noexcept;
+// The same, while its owner sleeps. Null is allowed. Requires: it is not released meanwhile.
+void drain_parked_cache(ThreadCache* cache) noexcept;
 
 }  // namespace zokio::mem

@@ -67,6 +67,7 @@ struct GroupStats {
 struct SchedulerSnapshot {
   uint32_t workers_desired = 0;
   std::vector<WorkerSnapshot> workers;  // every slot that was ever used
+  uint32_t kept_threads = 0;            // of retired workers, until used again or 10 s later
   uint64_t injector_depth = 0;
   uint64_t scheduled_remote = 0;  // from outside the workers
   uint64_t blocking_depth = 0;
