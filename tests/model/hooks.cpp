@@ -21,6 +21,7 @@
 #include "zokio/base/assert.h"
 #include "zokio/mem/frame.h"
 #include "zokio/task/context.h"
+#include "zokio/task/header.h"
 
 namespace zokio::model {
 namespace {
@@ -175,6 +176,9 @@ void panic(const char* file, int line, const char* condition, const char* messag
 }  // namespace zokio::internal
 
 namespace zokio::task {
+// Which is in the same file.
+constinit std::array<std::atomic<Executor*>, kGroups> executor_table{};
+
 Context& context() noexcept {
   return model::contexts[model::this_thread()];
 }
