@@ -90,7 +90,9 @@ class OneshotSender {
 
  private:
   void close() noexcept {
-    if (state_ == nullptr) return;
+    if (state_ != nullptr) give_up();
+  }
+  [[gnu::noinline]] void give_up() noexcept {
     State* state = std::exchange(state_, nullptr);
     const uintptr_t before = state->word.exchange(State::kClosed, std::memory_order_acq_rel);
     if (before == State::kAbandoned)
@@ -146,18 +148,16 @@ class OneshotReceiver : task::Wait {
                                                   std::memory_order_relaxed);
     });
   }
-  Result<T> await_resume() noexcept(std::is_nothrow_move_constructible_v<T>) {
+  // Inlined always: the compiler then keeps the result out of the caller's frame.
+  [[gnu::always_inline]] Result<T> await_resume() noexcept(
+      std::is_nothrow_move_constructible_v<T>) {
     task::end_wait(task::current_task());
-    if (state_ == nullptr) return fail(Errc::Aborted, "oneshot", Detail::Closed);
-    const uintptr_t word = state_->word.load(std::memory_order_acquire);
-    if (word == State::kValue) {
-      Result<T> result(std::move(state_->value));
-      free_with_value();
-      return result;
-    }
-    if (word != State::kClosed) return fail(Errc::Cancelled, "oneshot");
-    std::exchange(state_, nullptr)->destroy();
-    return fail(Errc::Aborted, "oneshot", Detail::Closed);
+    if (state_ == nullptr || state_->word.load(std::memory_order_acquire) != State::kValue)
+        [[unlikely]]
+      return no_value();
+    Result<T> result(std::move(state_->value));
+    free_with_value();
+    return result;
   }
 
  private:
@@ -173,12 +173,23 @@ class OneshotReceiver : task::Wait {
   }
   static constexpr task::WaitOps kOps{&interrupt, "oneshot"};
 
+  [[gnu::noinline]] std::unexpected<Error> no_value() noexcept {
+    if (state_ != nullptr) {
+      if (state_->word.load(std::memory_order_acquire) != State::kClosed)
+        return fail(Errc::Cancelled, "oneshot");
+      std::exchange(state_, nullptr)->destroy();
+    }
+    return fail(Errc::Aborted, "oneshot", Detail::Closed);
+  }
+
   void free_with_value() noexcept {
     std::destroy_at(&state_->value);
     std::exchange(state_, nullptr)->destroy();
   }
   void close() noexcept {
-    if (state_ == nullptr) return;
+    if (state_ != nullptr) abandon();
+  }
+  [[gnu::noinline]] void abandon() noexcept {
     uintptr_t word = 0;
     // Ordering: release, then the sender frees; acquire on failure, then this does.
     if (state_->word.compare_exchange_strong(word, State::kAbandoned, std::memory_order_release,
@@ -196,7 +207,7 @@ class OneshotReceiver : task::Wait {
 template <class T>
 std::pair<OneshotSender<T>, OneshotReceiver<T>> oneshot() noexcept {
   auto* state = internal::OneshotState<T>::create();
-  return {OneshotSender<T>(state), OneshotReceiver<T>(state)};
+  return std::pair<OneshotSender<T>, OneshotReceiver<T>>(state, state);
 }
 
 }  // namespace zokio::sync

@@ -71,8 +71,7 @@ inline void show_wait(Header* self, Wait* wait) noexcept {
 inline void ignore_interrupt(Wait*) noexcept {}
 
 // The wait is over: no canceller touches the awaiter from here on. Idempotent.
-inline void end_wait(Header* self) noexcept {
-  // Ordering: acquire pairs with the canceller's last store; what interrupt() did is seen.
+[[gnu::noinline]] inline void leave_wait(Header* self) noexcept {
   uintptr_t word = self->wait.load(std::memory_order_acquire);
   for (int spins = 0; word != 0; ++spins) {
     if ((word & kWaitBits) == 0 &&
@@ -82,6 +81,10 @@ inline void end_wait(Header* self) noexcept {
     spin_pause(spins);
     word = self->wait.load(std::memory_order_acquire);
   }
+}
+inline void end_wait(Header* self) noexcept {
+  // Ordering: acquire pairs with the canceller's last store; what interrupt() did is seen.
+  if (self->wait.load(std::memory_order_acquire) != 0) leave_wait(self);
 }
 
 }  // namespace zokio::task
