@@ -5,38 +5,6 @@
 
 namespace zokio::sync::internal {
 
-void push_back(Waiter*& first, Waiter* waiter) noexcept {
-  if (first == nullptr) {
-    waiter->next = waiter;
-    waiter->prev = waiter;
-    first = waiter;
-    return;
-  }
-  Waiter* last = first->prev;
-  waiter->prev = last;
-  waiter->next = first;
-  last->next = waiter;
-  first->prev = waiter;
-}
-
-void remove(Waiter*& first, Waiter* waiter) noexcept {
-  if (waiter->next == waiter) {
-    first = nullptr;
-  } else {
-    if (first == waiter) first = waiter->next;
-    waiter->prev->next = waiter->next;
-    waiter->next->prev = waiter->prev;
-  }
-  waiter->next = nullptr;
-}
-
-Waiter* take_first(Waiter*& first) noexcept {
-  Waiter* oldest = first;
-  remove(first, oldest);
-  oldest->set_taken();
-  return oldest;
-}
-
 task::Header* take_all(Waiter*& first) noexcept {
   WakeList list;
   while (first != nullptr) list.add(take_first(first)->self);

@@ -27,10 +27,10 @@ class Barrier : Pinned {
 
   class [[nodiscard]] Wait : internal::Waiter {
    public:
-    explicit Wait(Barrier& barrier) noexcept : Waiter(&kOps), barrier_(barrier) {}
+    explicit Wait(Barrier& barrier) noexcept : barrier_(barrier) {}
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
-      if (!suspend(h, [this]() noexcept { return barrier_.arrive(this); })) {
+      if (!suspend(&kOps, h, [this]() noexcept { return barrier_.arrive(this); })) {
         // Those it has woken come first when the leader never has to wait itself.
         return taken() && !task::consume_budget() && internal::give_turn(h);
       }

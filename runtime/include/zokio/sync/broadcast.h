@@ -128,11 +128,11 @@ class BroadcastReceiver : public internal::ReceiverHandle<internal::BroadcastSta
  private:
   class [[nodiscard]] Recv : internal::Waiter {
    public:
-    explicit Recv(BroadcastReceiver& receiver) noexcept : Waiter(&kOps), receiver_(receiver) {}
+    explicit Recv(BroadcastReceiver& receiver) noexcept : receiver_(receiver) {}
     bool await_ready() noexcept { return ready() && task::consume_budget(); }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
       if (ready()) return internal::give_turn(h);
-      return suspend(h,
+      return suspend(&kOps, h,
                      [this]() noexcept { return receiver_.queue_->wait(this, receiver_.next_); });
     }
     Received await_resume() {

@@ -108,7 +108,7 @@ inline Result<void> pushed_result(Pushed pushed) noexcept {
 // A task that waits for room.
 template <class T>
 struct SendWaiter : Waiter {
-  SendWaiter(const task::WaitOps* ops, T* v) noexcept : Waiter(ops), value(v) {}
+  explicit SendWaiter(T* v) noexcept : value(v) {}
   T* value;  // null once it was moved into the queue
 };
 
@@ -117,18 +117,18 @@ struct SendWaiter : Waiter {
 template <class T, class Queue>
 class [[nodiscard]] Send : SendWaiter<T> {
  public:
-  Send(Queue* queue, T* value) noexcept : SendWaiter<T>(&kOps, value), queue_(queue) {}
+  Send(Queue* queue, T* value) noexcept : SendWaiter<T>(value), queue_(queue) {}
 
   bool await_ready() noexcept {
     const Pushed pushed = queue_->push(*this->value);
     if (pushed == Pushed::Full) return false;
     if (pushed == Pushed::Yes) this->value = nullptr;
-    this->set_taken();
+    this->set_ready();
     return task::consume_budget();
   }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
-    if (this->taken()) return give_turn(h);
-    return this->suspend(h, [this]() noexcept { return queue_->push_or_wait(this); });
+    if (this->ready()) return give_turn(h);
+    return this->suspend(&kOps, h, [this]() noexcept { return queue_->push_or_wait(this); });
   }
   Result<void> await_resume() noexcept {
     if (!this->woken()) return fail(Errc::Cancelled, "send");

@@ -34,12 +34,12 @@ class Condition : Pinned {
   class [[nodiscard]] Wait : internal::Waiter {
    public:
     Wait(Condition& condition, Mutex::Guard& held) noexcept
-        : Waiter(&kOps), condition_(condition), mutex_(held.mutex_) {
+        : condition_(condition), mutex_(held.mutex_) {
       ZOKIO_CHECK(mutex_ != nullptr, "a wait for a condition gives up a mutex: hold it");
     }
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
-      return suspend(h, [this]() noexcept { return condition_.enqueue(this); });
+      return suspend(&kOps, h, [this]() noexcept { return condition_.enqueue(this); });
     }
     Result<void> await_resume() noexcept {
       // Taken by an unlock of the mutex, in both cases; not taken: it never waited.

@@ -41,15 +41,15 @@ class Event : Pinned {
 
   class [[nodiscard]] Wait : internal::Waiter {
    public:
-    explicit Wait(Event& event) noexcept : Waiter(&kOps), event_(event) {}
+    explicit Wait(Event& event) noexcept : event_(event) {}
     bool await_ready() noexcept {
       if (!event_.is_set()) return false;
-      set_taken();
+      set_ready();
       return task::consume_budget();
     }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
-      if (taken()) return internal::give_turn(h);
-      return suspend(h, [this]() noexcept { return event_.enqueue(this); });
+      if (ready()) return internal::give_turn(h);
+      return suspend(&kOps, h, [this]() noexcept { return event_.enqueue(this); });
     }
     Result<void> await_resume() noexcept {
       if (woken()) return {};

@@ -24,7 +24,6 @@ namespace internal {
 
 template <class T>
 struct RecvWaiter : Waiter {
-  using Waiter::Waiter;
   std::optional<T> value;
 };
 
@@ -216,16 +215,16 @@ class MpmcReceiver : public internal::ReceiverHandle<internal::MpmcQueue<T>> {
  private:
   class [[nodiscard]] Recv : internal::RecvWaiter<T> {
    public:
-    explicit Recv(Queue* queue) noexcept : internal::RecvWaiter<T>(&kOps), queue_(queue) {}
+    explicit Recv(Queue* queue) noexcept : queue_(queue) {}
     bool await_ready() noexcept {
       bool closed = false;
       if (!queue_->pop(this->value, closed) && !closed) return false;
-      this->set_taken();
+      this->set_ready();
       return task::consume_budget();
     }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
-      if (this->taken()) return internal::give_turn(h);
-      return this->suspend(h, [this]() noexcept { return queue_->pop_or_wait(this); });
+      if (this->ready()) return internal::give_turn(h);
+      return this->suspend(&kOps, h, [this]() noexcept { return queue_->pop_or_wait(this); });
     }
     Result<T> await_resume() noexcept {
       if (!this->woken()) return fail(Errc::Cancelled, "recv");

@@ -63,29 +63,34 @@ class Mutex : Pinned {
 
   class [[nodiscard]] Lock : internal::Waiter {
    public:
-    explicit Lock(Mutex& mutex) noexcept : Waiter(&kOps), mutex_(mutex) {}
+    explicit Lock(Mutex& mutex) noexcept : mutex_(mutex) {}
     bool await_ready() noexcept {
-      if (!task::consume_budget()) [[unlikely]]
+      if (!task::consume_budget()) [[unlikely]] {
+        set_late();
         return false;
-      in_budget_ = true;
+      }
       if (!mutex_.take_free()) return false;
-      set_taken();
+      set_ready();
       return true;
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
-      if (!in_budget_) return later_.start(mutex_.lock_later(), h);
-      if (suspend(h, [this]() noexcept { return mutex_.enqueue(this); }))
+      if (late()) return internal::start_later(*this, mutex_.lock_later(), h);
+      if (suspend(&kOps, h, [this]() noexcept { return mutex_.enqueue(this); }))
         return std::noop_coroutine();
       return h;
     }
-    Result<Guard> await_resume() noexcept {
-      if (later_) [[unlikely]]
-        return later_.take();
-      if (woken()) return Guard(&mutex_);
-      return fail(Errc::Cancelled, "mutex");
+    [[gnu::always_inline]] Result<Guard> await_resume() noexcept {
+      if (ready()) [[likely]]
+        return Guard(&mutex_);
+      return after_wait();
     }
 
    private:
+    [[gnu::noinline]] Result<Guard> after_wait() noexcept {
+      if (late()) return internal::finish_later<Result<Guard>>(*this);
+      if (woken()) return Guard(&mutex_);
+      return fail(Errc::Cancelled, "mutex");
+    }
     static void interrupt(task::Wait* base) noexcept {
       auto* self = static_cast<Lock*>(base);
       self->mutex_.word_.cancel(self, kLocked);
@@ -93,8 +98,6 @@ class Mutex : Pinned {
     static constexpr task::WaitOps kOps{&interrupt, "mutex"};
 
     Mutex& mutex_;
-    internal::Later<Result<Guard>> later_;
-    bool in_budget_ = false;
   };
 
   bool take_free() noexcept {

@@ -17,10 +17,11 @@ class Notify : Pinned {
  public:
   // Wakes the oldest waiter, or lets the next wait() through.
   void notify_one() noexcept {
-    uintptr_t word = kNothing;
-    // Ordering: release, also over a permit: who takes it sees what came before.
-    while (!word_.change(word, kPermit, std::memory_order_release))
-      if (word != kNothing && word != kPermit) return wake_one();
+    uintptr_t word = word_.load(std::memory_order_relaxed);
+    while (word == kNothing || word == kPermit)
+      // Ordering: release, also over a permit: who takes it sees what came before.
+      if (word_.change(word, kPermit, std::memory_order_release)) return;
+    wake_one();
   }
   // Wakes those who wait; leaves no permit.
   void notify_all() noexcept;
@@ -36,18 +37,20 @@ class Notify : Pinned {
 
   class [[nodiscard]] Wait : internal::Waiter {
    public:
-    explicit Wait(Notify& notify) noexcept : Waiter(&kOps), notify_(notify) {}
+    explicit Wait(Notify& notify) noexcept : notify_(notify) {}
     bool await_ready() noexcept {
       uintptr_t word = kPermit;
       if (notify_.word_.load(std::memory_order_relaxed) != kPermit ||
           !notify_.word_.change(word, kNothing, std::memory_order_acquire))
         return false;
-      set_taken();
+      set_ready();
       return task::consume_budget();
     }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
-      if (taken()) return internal::give_turn(h);
-      return suspend(h, [this]() noexcept { return notify_.enqueue(this); });
+      if (ready()) return internal::give_turn(h);
+      return suspend(&kOps, h, [this]() noexcept {
+        return notify_.word_.start_fifo(this, kNothing) || notify_.enqueue(this);
+      });
     }
     Result<void> await_resume() noexcept {
       if (woken()) return {};

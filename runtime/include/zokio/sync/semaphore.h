@@ -88,33 +88,37 @@ class Semaphore : Pinned {
 
   class [[nodiscard]] Acquire : internal::Waiter {
    public:
-    Acquire(Semaphore& semaphore, int64_t count) noexcept
-        : Waiter(&kOps), semaphore_(semaphore), count_(count) {
+    Acquire(Semaphore& semaphore, int64_t count) noexcept : semaphore_(semaphore), count_(count) {
       ZOKIO_DCHECK(count > 0, "a semaphore gives one permit or more");
     }
     bool await_ready() noexcept {
-      if (!task::consume_budget()) [[unlikely]]
+      if (!task::consume_budget()) [[unlikely]] {
+        set_late();
         return false;
-      in_budget_ = true;
+      }
       if (!semaphore_.take_free(count_)) return false;
-      set_taken();
+      set_ready();
       return true;
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
-      if (!in_budget_) return later_.start(semaphore_.acquire_later(count_), h);
-      if (suspend(h, [this]() noexcept { return semaphore_.enqueue(this); }))
+      if (late()) return internal::start_later(*this, semaphore_.acquire_later(count_), h);
+      if (suspend(&kOps, h, [this]() noexcept { return semaphore_.enqueue(this); }))
         return std::noop_coroutine();
       return h;
     }
-    Result<Permit> await_resume() noexcept {
-      if (later_) [[unlikely]]
-        return later_.take();
-      if (woken()) return Permit(&semaphore_, count_);
-      return fail(Errc::Cancelled, "semaphore");
+    [[gnu::always_inline]] Result<Permit> await_resume() noexcept {
+      if (ready()) [[likely]]
+        return Permit(&semaphore_, count_);
+      return after_wait();
     }
 
    private:
     friend class Semaphore;
+    [[gnu::noinline]] Result<Permit> after_wait() noexcept {
+      if (late()) return internal::finish_later<Result<Permit>>(*this);
+      if (woken()) return Permit(&semaphore_, count_);
+      return fail(Errc::Cancelled, "semaphore");
+    }
     static void interrupt(task::Wait* base) noexcept {
       auto* self = static_cast<Acquire*>(base);
       self->semaphore_.cancel(self);
@@ -124,8 +128,6 @@ class Semaphore : Pinned {
     Semaphore& semaphore_;
     const int64_t count_;
     int64_t missing_;  // until it has got count_; guarded by the word's lock
-    internal::Later<Result<Permit>> later_;
-    bool in_budget_ = false;
   };
 
   bool take_free(int64_t count) noexcept {

@@ -21,45 +21,85 @@
 
 namespace zokio::sync::internal {
 
-// One task that waits. Base of the awaiters.
+// One task that waits. Base of the awaiters. Most of them never wait, so nothing but the word that
+// says how it went is written before they do.
 struct Waiter : task::Wait {
-  explicit Waiter(const task::WaitOps* ops) noexcept : Wait(ops) {}
+  Waiter() noexcept {}
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
   // Suspends the current task. `publish` (bool() noexcept) links this node, or says false when
   // there is no need to wait.
   template <class Publish>
-  bool suspend(std::coroutine_handle<> h, Publish publish) noexcept {
+  bool suspend(const task::WaitOps* with, std::coroutine_handle<> h, Publish publish) noexcept {
+    ops = with;
     self = task::suspend_current(h);
     return task::begin_wait(self, this, publish);
   }
-  // After the wait: false when a cancel ended it. Idempotent.
+  // Before the end: false when a cancel ended the wait. Idempotent.
   bool woken() noexcept {
-    if (self != nullptr) task::end_wait(self);
+    if (ready()) return true;
+    task::end_wait(task::current_task());
     return taken();
   }
 
-  bool taken() const noexcept { return next == mark(); }
-  void set_taken() noexcept { next = mark(); }
-  bool linked() const noexcept { return next != nullptr && next != mark(); }
+  // There was no need to wait: it has what it came for.
+  bool ready() const noexcept { return next == mark(kReady); }
+  void set_ready() noexcept { next = mark(kReady); }
+  // What was waited for has taken it.
+  bool taken() const noexcept { return next == mark(kTaken); }
+  void set_taken() noexcept { next = mark(kTaken); }
+  // The poll's budget was used up.
+  bool late() const noexcept { return next == mark(kLate); }
+  void set_late() noexcept { next = mark(kLate); }
+  bool linked() const noexcept { return reinterpret_cast<uintptr_t>(next) > kMarks; }
 
-  task::Header* self = nullptr;  // once it waits
-  // Guarded by the lock of what is waited for. next: null, not in a FIFO; mark(), taken by what it
-  // waited for; else the next in the circle.
+  // Guarded by the lock of what is waited for. next: null, not in a FIFO; a mark; else the next in
+  // the circle.
   Waiter* next = nullptr;
   Waiter* prev;
+  task::Header* self;  // once it waits
 
  private:
-  static Waiter* mark() noexcept { return reinterpret_cast<Waiter*>(uintptr_t{1}); }
+  enum : uintptr_t { kTaken = 1, kReady = 2, kLate = 3, kMarks = 3 };
+  static Waiter* mark(uintptr_t how) noexcept { return reinterpret_cast<Waiter*>(how); }
 };
 
 // A FIFO is its first node; the nodes form a circle. Null: empty. The caller holds its lock.
-void push_back(Waiter*& first, Waiter* waiter) noexcept;
+inline void push_back(Waiter*& first, Waiter* waiter) noexcept {
+  if (first == nullptr) {
+    waiter->next = waiter;
+    waiter->prev = waiter;
+    first = waiter;
+    return;
+  }
+  Waiter* last = first->prev;
+  waiter->prev = last;
+  waiter->next = first;
+  last->next = waiter;
+  first->prev = waiter;
+}
+
 // Requires: linked. Does not mark it as taken.
-void remove(Waiter*& first, Waiter* waiter) noexcept;
+inline void remove(Waiter*& first, Waiter* waiter) noexcept {
+  if (waiter->next == waiter) {
+    first = nullptr;
+  } else {
+    if (first == waiter) first = waiter->next;
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+  }
+  waiter->next = nullptr;
+}
+
 // The oldest, marked as taken. Requires: not empty.
-Waiter* take_first(Waiter*& first) noexcept;
+inline Waiter* take_first(Waiter*& first) noexcept {
+  Waiter* oldest = first;
+  remove(first, oldest);
+  oldest->set_taken();
+  return oldest;
+}
+
 // All, marked as taken: their tasks, oldest first, as a list through Header::next for wake_all().
 task::Header* take_all(Waiter*& first) noexcept;
 
@@ -101,29 +141,24 @@ struct Turn {
 };
 
 // For what is held until the task gives it back: a task whose budget is used up gives a turn before
-// it takes it, not with it, or everybody would queue up behind it. `R`: the result of the await.
+// it takes it, not with it, or everybody would queue up behind it. `attempt`, which begins with a
+// Turn, runs in the place of `waiter`, which is late() and holds it; what to resume.
 template <class R>
-class Later : Pinned {
- public:
-  // Runs `attempt`, which begins with a Turn, in place of the awaiter; what to resume.
-  std::coroutine_handle<> start(Task<R> attempt, std::coroutine_handle<> awaiting) noexcept {
-    attempt_ = attempt.release();
-    attempt_->link.store(reinterpret_cast<uintptr_t>(awaiting.address()),
-                         std::memory_order_relaxed);
-    return attempt_->handle();
-  }
-  explicit operator bool() const noexcept { return attempt_ != nullptr; }
-  R take() {
-    auto* const attempt = std::exchange(attempt_, nullptr);
-    R result = attempt->take();
-    attempt->drop_outcome();
-    attempt->handle().destroy();
-    return result;
-  }
-
- private:
-  typename Task<R>::promise_type* attempt_ = nullptr;
-};
+std::coroutine_handle<> start_later(Waiter& waiter, Task<R> attempt,
+                                    std::coroutine_handle<> awaiting) noexcept {
+  auto* const promise = attempt.release();
+  waiter.self = promise;
+  promise->link.store(reinterpret_cast<uintptr_t>(awaiting.address()), std::memory_order_relaxed);
+  return promise->handle();
+}
+template <class R>
+R finish_later(Waiter& waiter) {
+  auto* const promise = static_cast<typename Task<R>::promise_type*>(waiter.self);
+  R result = promise->take();
+  promise->drop_outcome();
+  promise->handle().destroy();
+  return result;
+}
 
 // The word of a primitive, a closed list:
 //   value << 2              nobody waits; what the value means is the primitive's
@@ -155,6 +190,14 @@ class WaitWord {
   uintptr_t load(std::memory_order order) const noexcept { return word_.load(order); }
   bool change(uintptr_t& from, uintptr_t to, std::memory_order order) noexcept {
     return word_.compare_exchange_strong(from, to, order, std::memory_order_relaxed);
+  }
+
+  // Publishes `waiter` as the only one, if the word is `empty` and nobody holds it.
+  bool start_fifo(Waiter* waiter, uintptr_t empty) noexcept {
+    waiter->next = waiter;
+    waiter->prev = waiter;
+    // Ordering: release publishes the node, acquire pairs with unlock().
+    return change(empty, of(waiter, empty), std::memory_order_acq_rel);
   }
 
   // Waits until the word is not busy and makes it so. Returns it, without kBusy.

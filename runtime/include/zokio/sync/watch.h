@@ -101,11 +101,11 @@ class WatchReceiver : public internal::ReceiverHandle<internal::WatchState<T>> {
  private:
   class [[nodiscard]] Changed : internal::Waiter {
    public:
-    explicit Changed(WatchReceiver& receiver) noexcept : Waiter(&kOps), receiver_(receiver) {}
+    explicit Changed(WatchReceiver& receiver) noexcept : receiver_(receiver) {}
     bool await_ready() noexcept { return receiver_.has_changed() && task::consume_budget(); }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
       if (receiver_.has_changed()) return internal::give_turn(h);
-      return suspend(h,
+      return suspend(&kOps, h,
                      [this]() noexcept { return receiver_.queue_->wait(this, receiver_.seen_); });
     }
     Result<void> await_resume() noexcept {

@@ -41,6 +41,7 @@ struct WaitOps {
 
 struct Wait {
   explicit constexpr Wait(const WaitOps* o) noexcept : ops(o) {}
+  Wait() noexcept {}  // ops is set before begin_wait()
   const WaitOps* ops;
 };
 
