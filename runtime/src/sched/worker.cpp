@@ -345,13 +345,14 @@ void Worker::trace(TraceKind kind, const task::Header* task, uint64_t value,
 }
 
 inline task::Header* Worker::next_task() noexcept {
-  if (lifo_.load(std::memory_order_relaxed) != nullptr && lifo_left_ > 0) {
+  uint32_t& newest_left = task::context().newest_left;
+  if (lifo_.load(std::memory_order_relaxed) != nullptr && newest_left > 0) {
     if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acquire)) {
-      --lifo_left_;
+      --newest_left;
       return task;
     }
   }
-  lifo_left_ = lifo_budget_;
+  newest_left = lifo_budget_;
   if (task::Header* task = queue_.pop()) return task;
   if (lifo_.load(std::memory_order_relaxed) != nullptr)
     if (task::Header* task = lifo_.exchange(nullptr, std::memory_order_acquire)) return task;

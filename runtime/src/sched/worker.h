@@ -236,7 +236,6 @@ class Worker final : public task::ForkHost, Pinned {
   Rng rng_;
   uint32_t polls_left_ = 0;  // until the next maintenance
   uint32_t interval_ = 0;    // polls between the last two; 0: none that count
-  uint32_t lifo_left_ = 0;   // see kLifoBudget
   uint32_t lifo_budget_ = kLifoBudget;
   uint32_t probe_left_ = 1;  // see kProbeEvery
   bool own_first_ = false;   // whose turn it is: the overflow's, or the injector's

@@ -29,12 +29,11 @@ class Barrier : Pinned {
    public:
     explicit Wait(Barrier& barrier) noexcept : barrier_(barrier) {}
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
-      if (!suspend(&kOps, h, [this]() noexcept { return barrier_.arrive(this); })) {
-        // Those it has woken come first when the leader never has to wait itself.
-        return taken() && !task::consume_budget() && internal::give_turn(h);
-      }
-      return true;
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
+      const bool waits = wait(&kOps, h, [this]() noexcept { return barrier_.arrive(this); });
+      // Those it has woken come first when the leader never has to wait itself.
+      if (!waits && taken() && !task::consume_budget()) return internal::give_turn(h);
+      return task::after_suspend(waits, h);
     }
     Result<bool> await_resume() noexcept {
       if (woken()) return leader_;

@@ -130,7 +130,7 @@ class BroadcastReceiver : public internal::ReceiverHandle<internal::BroadcastSta
    public:
     explicit Recv(BroadcastReceiver& receiver) noexcept : receiver_(receiver) {}
     bool await_ready() noexcept { return ready() && task::consume_budget(); }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (ready()) return internal::give_turn(h);
       return suspend(&kOps, h,
                      [this]() noexcept { return receiver_.queue_->wait(this, receiver_.next_); });

@@ -126,7 +126,7 @@ class [[nodiscard]] Send : SendWaiter<T> {
     this->set_ready();
     return task::consume_budget();
   }
-  bool await_suspend(std::coroutine_handle<> h) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
     if (this->ready()) return give_turn(h);
     return this->suspend(&kOps, h, [this]() noexcept { return queue_->push_or_wait(this); });
   }

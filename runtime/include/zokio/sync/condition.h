@@ -38,7 +38,7 @@ class Condition : Pinned {
       ZOKIO_CHECK(mutex_ != nullptr, "a wait for a condition gives up a mutex: hold it");
     }
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       return suspend(&kOps, h, [this]() noexcept { return condition_.enqueue(this); });
     }
     Result<void> await_resume() noexcept {

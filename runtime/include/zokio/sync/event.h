@@ -47,7 +47,7 @@ class Event : Pinned {
       set_ready();
       return task::consume_budget();
     }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (ready()) return internal::give_turn(h);
       return suspend(&kOps, h, [this]() noexcept { return event_.enqueue(this); });
     }

@@ -222,7 +222,7 @@ class MpmcReceiver : public internal::ReceiverHandle<internal::MpmcQueue<T>> {
       this->set_ready();
       return task::consume_budget();
     }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (this->ready()) return internal::give_turn(h);
       return this->suspend(&kOps, h, [this]() noexcept { return queue_->pop_or_wait(this); });
     }

@@ -96,10 +96,11 @@ class MpscReceiver : task::Wait {
   void close() noexcept { queue_->close(); }
 
   bool await_ready() noexcept { return queue_->ready() && task::consume_budget(); }
-  bool await_suspend(std::coroutine_handle<> h) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
     if (queue_->ready()) return internal::give_turn(h);
     task::Header* self = task::suspend_current(h);
-    return task::begin_wait(self, this, [this, self]() noexcept { return queue_->park(self); });
+    return task::after_suspend(
+        task::begin_wait(self, this, [this, self]() noexcept { return queue_->park(self); }), h);
   }
   Result<T> await_resume() noexcept {
     task::end_wait(task::current_task());

@@ -75,9 +75,7 @@ class Mutex : Pinned {
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (late()) return internal::start_later(*this, mutex_.lock_later(), h);
-      if (suspend(&kOps, h, [this]() noexcept { return mutex_.enqueue(this); }))
-        return std::noop_coroutine();
-      return h;
+      return suspend(&kOps, h, [this]() noexcept { return mutex_.enqueue(this); });
     }
     [[gnu::always_inline]] Result<Guard> await_resume() noexcept {
       if (ready()) [[likely]]

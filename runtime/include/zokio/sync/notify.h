@@ -46,7 +46,7 @@ class Notify : Pinned {
       set_ready();
       return task::consume_budget();
     }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (ready()) return internal::give_turn(h);
       return suspend(&kOps, h, [this]() noexcept {
         return notify_.word_.start_fifo(this, kNothing) || notify_.enqueue(this);

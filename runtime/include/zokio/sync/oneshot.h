@@ -136,17 +136,21 @@ class OneshotReceiver : task::Wait {
     const uintptr_t word = state_->word.load(std::memory_order_acquire);
     return (word & State::kBits) != 0 && task::consume_budget();
   }
-  bool await_suspend(std::coroutine_handle<> h) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
     if ((state_->word.load(std::memory_order_relaxed) & State::kBits) != 0)
       return internal::give_turn(h);
     task::Header* self = task::suspend_current(h);
-    return task::begin_wait(self, this, [this, self]() noexcept {
-      uintptr_t none = 0;
-      // Ordering: release publishes resume_point to the sender.
-      return state_->word.compare_exchange_strong(none, reinterpret_cast<uintptr_t>(self),
-                                                  std::memory_order_release,
-                                                  std::memory_order_relaxed);
-    });
+    return task::after_suspend(task::begin_wait(self, this,
+                                                [this, self]() noexcept {
+                                                  uintptr_t none = 0;
+                                                  // Ordering: release publishes resume_point to the
+                                                  // sender.
+                                                  return state_->word.compare_exchange_strong(
+                                                      none, reinterpret_cast<uintptr_t>(self),
+                                                      std::memory_order_release,
+                                                      std::memory_order_relaxed);
+                                                }),
+                               h);
   }
   // Inlined always: the compiler then keeps the result out of the caller's frame.
   [[gnu::always_inline]] Result<T> await_resume() noexcept(

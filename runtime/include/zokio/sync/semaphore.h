@@ -102,9 +102,7 @@ class Semaphore : Pinned {
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (late()) return internal::start_later(*this, semaphore_.acquire_later(count_), h);
-      if (suspend(&kOps, h, [this]() noexcept { return semaphore_.enqueue(this); }))
-        return std::noop_coroutine();
-      return h;
+      return suspend(&kOps, h, [this]() noexcept { return semaphore_.enqueue(this); });
     }
     [[gnu::always_inline]] Result<Permit> await_resume() noexcept {
       if (ready()) [[likely]]

@@ -16,6 +16,7 @@
 
 #include "zokio/base/result.h"
 #include "zokio/base/spin_lock.h"
+#include "zokio/task/switch.h"
 #include "zokio/task/task.h"
 #include "zokio/task/wait.h"
 
@@ -31,10 +32,16 @@ struct Waiter : task::Wait {
   // Suspends the current task. `publish` (bool() noexcept) links this node, or says false when
   // there is no need to wait.
   template <class Publish>
-  bool suspend(const task::WaitOps* with, std::coroutine_handle<> h, Publish publish) noexcept {
+  bool wait(const task::WaitOps* with, std::coroutine_handle<> h, Publish publish) noexcept {
     ops = with;
     self = task::suspend_current(h);
     return task::begin_wait(self, this, publish);
+  }
+  // The same; what to resume.
+  template <class Publish>
+  std::coroutine_handle<> suspend(const task::WaitOps* with, std::coroutine_handle<> h,
+                                  Publish publish) noexcept {
+    return task::after_suspend(wait(with, h, publish), h);
   }
   // Before the end: false when a cancel ended the wait. Idempotent.
   bool woken() noexcept {
@@ -128,15 +135,17 @@ void wake_all(task::Header* first) noexcept;
 
 // An operation that was ready has used up the poll's budget: the task goes behind the others and
 // continues with its result. Returned from await_suspend.
-inline bool give_turn(std::coroutine_handle<> h) noexcept {
+inline std::coroutine_handle<> give_turn(std::coroutine_handle<> h) noexcept {
   task::Header* self = task::suspend_current(h);
   task::executor_of(self)->schedule_last(self);
-  return true;
+  return std::noop_coroutine();
 }
 
 struct Turn {
   bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<> h) const noexcept { return give_turn(h); }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) const noexcept {
+    return give_turn(h);
+  }
   void await_resume() const noexcept {}
 };
 

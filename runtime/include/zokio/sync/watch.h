@@ -103,7 +103,7 @@ class WatchReceiver : public internal::ReceiverHandle<internal::WatchState<T>> {
    public:
     explicit Changed(WatchReceiver& receiver) noexcept : receiver_(receiver) {}
     bool await_ready() noexcept { return receiver_.has_changed() && task::consume_budget(); }
-    bool await_suspend(std::coroutine_handle<> h) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
       if (receiver_.has_changed()) return internal::give_turn(h);
       return suspend(&kOps, h,
                      [this]() noexcept { return receiver_.queue_->wait(this, receiver_.seen_); });

@@ -48,6 +48,7 @@ struct Context {
   Atomic<Header*>* lifo = nullptr;    // the worker's newest ready task; null outside workers
   uint32_t budget = kPollBudget;      // see consume_budget
   uint32_t switches = 0;              // that this poll may still make
+  uint32_t newest_left = 0;           // times in a row that the newest still goes first
   ForkDeque* forks = nullptr;         // what the running task forked; null outside workers
   ForkHost* fork_host = nullptr;      // the worker, as forks know it
   sched::Worker* self = nullptr;      // the worker; null outside

@@ -48,4 +48,18 @@ inline bool take_newest(Header* task) noexcept {
   return true;
 }
 
+// The current task has been suspended, if it `waits`. What to resume: the newest ready task of this
+// worker, mostly what the suspended one has just woken, by the rule of the worker's loop
+// (Context::newest_left); nothing, when the loop has to choose; or `self`, which did not have to
+// wait.
+inline std::coroutine_handle<> after_suspend(bool waits, std::coroutine_handle<> self) noexcept {
+  if (!waits) return self;
+  Context& c = context();
+  if (c.newest_left == 0 || c.lifo == nullptr) return std::noop_coroutine();
+  Header* const newest = c.lifo->load(std::memory_order_relaxed);
+  if (newest == nullptr || !take_newest(newest)) return std::noop_coroutine();
+  --c.newest_left;
+  return switch_to(newest);
+}
+
 }  // namespace zokio::task

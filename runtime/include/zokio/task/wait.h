@@ -71,8 +71,8 @@ inline void show_wait(Header* self, Wait* wait) noexcept {
 }
 inline void ignore_interrupt(Wait*) noexcept {}
 
-// The wait is over: no canceller touches the awaiter from here on. Idempotent.
-[[gnu::noinline]] inline void leave_wait(Header* self) noexcept {
+// end_wait(), when somebody is at the word.
+[[gnu::noinline]] inline void end_contended_wait(Header* self) noexcept {
   uintptr_t word = self->wait.load(std::memory_order_acquire);
   for (int spins = 0; word != 0; ++spins) {
     if ((word & kWaitBits) == 0 &&
@@ -83,9 +83,15 @@ inline void ignore_interrupt(Wait*) noexcept {}
     word = self->wait.load(std::memory_order_acquire);
   }
 }
+// The wait is over: no canceller touches the awaiter from here on. Idempotent.
 inline void end_wait(Header* self) noexcept {
   // Ordering: acquire pairs with the canceller's last store; what interrupt() did is seen.
-  if (self->wait.load(std::memory_order_acquire) != 0) leave_wait(self);
+  uintptr_t word = self->wait.load(std::memory_order_acquire);
+  if (word == 0) return;
+  if ((word & kWaitBits) != 0 || !self->wait.compare_exchange_strong(
+                                     word, 0, std::memory_order_acquire, std::memory_order_relaxed))
+      [[unlikely]]
+    end_contended_wait(self);
 }
 
 }  // namespace zokio::task
