@@ -3,7 +3,8 @@
 
 // What the C++ programs of `./dev bench sched` share: arguments, timing, output, and the tally that
 // every workload folds its side effects into. tokio/src/harness.rs is the same in Rust; a change
-// here is a change there, or the figures are not comparable.
+// here is a change there, or the figures are not comparable. `./dev bench mem` uses it too, without
+// the tally; its workers are threads.
 //
 //   <program> <workload> <workers> [--runs N] [--ms M]
 //
