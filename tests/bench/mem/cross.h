@@ -114,7 +114,7 @@ class Cross {
         const uint32_t number = number_++;
         entry[j] = {take<A>(bytes, number % (PerEntry * Entries)), static_cast<uint32_t>(bytes),
                     number};
-        fill(entry[j], kEvery);
+        fill<Touch::Every>(entry[j], kEvery);
       }
       ring_.publish();
     }
@@ -138,7 +138,7 @@ class Cross {
       const Entry& entry = ring_.front();
       if (entry[0].memory == nullptr) return;
       for (const Block& block : entry) {
-        ok_ &= block.number == received_++ && intact(block, kEvery);
+        ok_ &= block.number == received_++ && intact<Touch::Every>(block, kEvery);
         give<A>(block.memory, block.bytes);
       }
       ring_.pop();

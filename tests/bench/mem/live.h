@@ -61,11 +61,11 @@ class LiveSet {
   void put(Block& block) {
     const size_t bytes = SmallSizes::of(static_cast<uint32_t>(random_.next() >> 32));
     block = {take<A>(bytes, 0), static_cast<uint32_t>(bytes), number_++};
-    fill(block, kEvery);
+    fill<Touch::Every>(block, kEvery);
     bytes_ += bytes;
   }
   void remove(const Block& block) {
-    ok_ &= intact(block, kEvery);
+    ok_ &= intact<Touch::Every>(block, kEvery);
     bytes_ -= block.bytes;
     give<A>(block.memory, block.bytes);
   }

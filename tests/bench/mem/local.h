@@ -71,11 +71,11 @@ class Batch {
   bool iterate() {
     for (size_t i = 0; i < kOps; ++i) {
       blocks_[i] = {take<A>(Bytes, i), Bytes, number_++};
-      fill(blocks_[i], kEvery);
+      fill<Touch::Sample>(blocks_[i], kEvery);
     }
     bool ok = true;
     for (const uint16_t i : order_) {
-      ok &= intact(blocks_[i], kEvery);
+      ok &= intact<Touch::Sample>(blocks_[i], kEvery);
       give<A>(blocks_[i].memory, Bytes);
     }
     return ok;
@@ -89,7 +89,7 @@ class Batch {
 };
 
 // 10,000 live blocks; one operation frees one of them and puts another of a random size there.
-template <class A, class Sizes>
+template <class A, class Sizes, Touch What>
 class Slots {
  public:
   static constexpr bool kAlone = true;
@@ -122,11 +122,11 @@ class Slots {
   void refill(size_t slot, uint64_t random) {
     const size_t bytes = Sizes::of(static_cast<uint32_t>(random >> 32));
     blocks_[slot] = {take<A>(bytes, slot), static_cast<uint32_t>(bytes), number_++};
-    fill(blocks_[slot], kEvery);
+    fill<What>(blocks_[slot], kEvery);
   }
   bool release(size_t slot) {
     const Block block = blocks_[slot];
-    const bool ok = intact(block, kEvery);
+    const bool ok = intact<What>(block, kEvery);
     give<A>(block.memory, block.bytes);
     return ok;
   }

@@ -2,10 +2,10 @@
 #pragma once
 
 // What the blocks of `./dev bench mem` carry, and how big they are. A block has a pattern made of
-// its address and its number, written when it is allocated and compared when it is freed: eight
-// bytes of each, all bytes of a sample. Two live blocks that overlap, a block that is given out
-// twice and one that was cleared or written to are found by that. The work is the same under every
-// allocator, and `control` measures it alone.
+// its address and its number, written when it is allocated and compared when it is freed: all bytes
+// of a sample, and eight bytes of each where a workload touches every block. Two live blocks that
+// overlap, a block that is given out twice and one that was cleared or written to are found by
+// that. The work is the same under every allocator, and `control` measures it alone.
 // Thread: free functions; a block belongs to one thread at a time.
 
 #include <array>
@@ -61,6 +61,9 @@ inline bool intact_whole(const Block& b) {
          });
 }
 
+// Which blocks a workload writes and compares.
+enum class Touch { Sample, Every };
+
 // Where a block that is not compared as a whole has its eight bytes: at its start, where every
 // allocator touches it anyway, or for one in eight at its end. Without a branch, as numbers of
 // freed blocks come in random order. Requires: at least 8 bytes.
@@ -68,14 +71,18 @@ inline std::byte* mark_of(const Block& b) {
   return b.memory + ((b.bytes - 8) & -static_cast<uint32_t>(b.number % 8 == 1));
 }
 
+template <Touch What>
 inline void fill(const Block& b, uint32_t every) {
   if (b.number % every == 0) return fill_whole(b);
+  if (What == Touch::Sample) return;
   const uint64_t tag = tag_of(b);
   std::memcpy(mark_of(b), &tag, 8);
 }
 
+template <Touch What>
 inline bool intact(const Block& b, uint32_t every) {
   if (b.number % every == 0) return intact_whole(b);
+  if (What == Touch::Sample) return true;
   const uint64_t tag = tag_of(b);
   return std::memcmp(mark_of(b), &tag, 8) == 0;
 }

@@ -9,7 +9,7 @@ THREADS = {
     **{f"pair/{size}": (1, 2) for size in (16, 64, 256, 1024, 8192, 65536)},
     **{f"pair_fixed/{size}": (1,) for size in (16, 64, 256, 1024)},
     **{f"batch_{order}/{size}": (1, 2) for size in (64, 512) for order in ("lifo", "fifo", "random")},
-    "slots/8-256": (1, 2), "slots/8-65536": (1, 2),
+    "slots/8-256": (1, 2), "slots/8-65536": (1, 2), "slots_touched/8-256": (1, 2), "slots_touched/8-65536": (1, 2),
     "cross/64": (2,), "cross/8-256": (2,), "cross/4096": (2,), "cross_batch/64": (2,), "cross_batch/8-256": (2,),
     "frame/32": (1, 2), "frame/544": (1, 2),
     "live_10k/8-256": (1,), "live_1m/8-256": (1,),
@@ -25,7 +25,7 @@ def goal(workload, size, impl):
         return None
     if workload.endswith("_fill") or workload == "frame" and impl == "zokio-malloc":
         return "glibc", 1.0
-    if impl == "zokio-malloc" or workload.startswith("cross") or size in ("8192", "65536", "8-65536"):
+    if impl == "zokio-malloc" or workload.startswith(("cross", "slots_touched")) or size in ("8192", "65536", "8-65536"):
         return "best", 1.0
     if workload == "pair_fixed":
         return None, 2.0

@@ -27,9 +27,10 @@ inline constexpr auto kPairFixed =
 template <class A, size_t Bytes, Order How>
 inline constexpr auto kBatch = &measure_threads<typename A::template For<Bytes>,
                                                 Batch<typename A::template For<Bytes>, Bytes, How>>;
-template <class A, size_t MaxBytes, class Sizes>
-inline constexpr auto kSlots = &measure_threads<typename A::template For<MaxBytes>,
-                                                Slots<typename A::template For<MaxBytes>, Sizes>>;
+template <class A, size_t MaxBytes, class Sizes, Touch What>
+inline constexpr auto kSlots =
+    &measure_threads<typename A::template For<MaxBytes>,
+                     Slots<typename A::template For<MaxBytes>, Sizes, What>>;
 
 template <class A>
 Table local_workloads() {
@@ -49,8 +50,10 @@ Table local_workloads() {
           {"batch_lifo/512", kBatch<A, 512, Order::Lifo>},
           {"batch_fifo/512", kBatch<A, 512, Order::Fifo>},
           {"batch_random/512", kBatch<A, 512, Order::Random>},
-          {"slots/8-256", kSlots<A, 256, SmallSizes>},
-          {"slots/8-65536", kSlots<A, 65536, LogSizes<A::kLargest>>}};
+          {"slots/8-256", kSlots<A, 256, SmallSizes, Touch::Sample>},
+          {"slots/8-65536", kSlots<A, 65536, LogSizes<A::kLargest>, Touch::Sample>},
+          {"slots_touched/8-256", kSlots<A, 256, SmallSizes, Touch::Every>},
+          {"slots_touched/8-65536", kSlots<A, 65536, LogSizes<A::kLargest>, Touch::Every>}};
 }
 
 template <class A, class Sizes, size_t MaxBytes, size_t PerEntry, size_t Entries>
