@@ -85,7 +85,10 @@ class [[nodiscard]] ToPool : task::OffloadJob {
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> h) noexcept {
-    task_ = task::suspend_current(h);
+    // Not suspend_current(): it does not get into the list of live tasks. It cannot be cancelled,
+    // and being listed and leaving again, on another thread, is a fifth of what a short call costs.
+    task_ = task::current_task();
+    task_->resume_point = h;
     // It may be at its end, elsewhere, when this returns.
     if (task::executor_of(task_)->offload(this)) return true;
     refused_ = true;
@@ -124,7 +127,7 @@ auto spawn_blocking_on(task::Executor& executor, F f, A... args) {
   static_assert(!std::is_reference_v<R>, "zokio::spawn_blocking: return a value, not a reference");
   auto* task = run_blocking<R, F, A...>(std::move(f), std::move(args)...).release();
   task->become_task();
-  executor.adopt(task, "blocking");
+  executor.adopt(task, "");
   JoinHandle<Outcome<R>> handle(task);
   // Its first step, to ToPool, happens here.
   task::Header* const caller = std::exchange(task::context().current, task);
