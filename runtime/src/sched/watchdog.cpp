@@ -37,7 +37,7 @@ void Watchdog::run() noexcept {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
   while (word_.load(std::memory_order_acquire) != kStopping) {
     os::futex_wait(word_, kLooking, Instant::now() + kEvery);
-    if (look()) continue;
+    if (look() || ran_lately()) continue;
     uint32_t looking = kLooking;
     if (!word_.compare_exchange_strong(looking, kAsleep, std::memory_order_acq_rel)) continue;
     // A worker that woke before the word changed did not see it: look once more.
@@ -50,17 +50,25 @@ void Watchdog::run() noexcept {
   }
 }
 
+// Whether a worker ran a task since one of the last looks.
+bool Watchdog::ran_lately() noexcept {
+  quiet_looks_ = ran_ ? 0 : quiet_looks_ + 1;
+  return quiet_looks_ < kQuietLooks;
+}
+
 bool Watchdog::look() noexcept {
   const unsigned slots = scheduler_.slots_in_use();
   const int64_t now_ns = env::now_ns();
   polls_seen_.resize(slots);
   bool awake = false;
   bool stuck = false;
+  ran_ = false;
   unsigned stalled = 0;
   for (unsigned i = 0; i < slots; ++i) {
     Worker& worker = *scheduler_.slot(i);
     const uint64_t polls = worker.polls();
     const bool same = std::exchange(polls_seen_[i], polls) == polls;
+    ran_ |= !same;
     const WorkerState state = worker.state();
     if (state != WorkerState::Running && state != WorkerState::Retiring) {
       stalls_.forget(i);

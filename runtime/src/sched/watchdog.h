@@ -33,6 +33,9 @@ struct CompensationPolicy {
 class Watchdog : Pinned {
  public:
   static constexpr Duration kEvery = std::chrono::milliseconds(4);
+  // It sleeps after so many looks in which nobody was awake or had run since the look before:
+  // waking it costs the worker that woke up some microseconds before its first task.
+  static constexpr unsigned kQuietLooks = 4;
 
   explicit Watchdog(Scheduler& scheduler) : scheduler_(scheduler), stalls_(scheduler) {}
   ~Watchdog() { stop(); }
@@ -58,6 +61,7 @@ class Watchdog : Pinned {
 
   void run() noexcept;
   void wake_up() noexcept;
+  bool ran_lately() noexcept;
   void compensate_for(unsigned stuck, bool has_work);
 
   Scheduler& scheduler_;
@@ -68,6 +72,8 @@ class Watchdog : Pinned {
   // The watchdog's own.
   std::vector<uint64_t> polls_seen_;
   bool had_work_ = false;
+  bool ran_ = false;  // somebody did between the last two looks
+  unsigned quiet_looks_ = 0;
   unsigned extra_ = 0;  // workers asked for
 };
 
