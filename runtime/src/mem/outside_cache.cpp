@@ -51,6 +51,7 @@ FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why) 
   if (cache == nullptr) return pool(id).obtain(cls, 1, may_exceed, why).head;
   cache->unpark();
   FreeBlock* block = cache->take(id, cls, may_exceed, why);
+  cache->prefetch(id, cls);
   cache->park_until_next_use();
   return block;
 }
