@@ -20,7 +20,11 @@ void free_bag(Bag* bag) noexcept {
 }
 #else
 Bag* new_bag() noexcept {
-  return new (mem::allocate_frame(sizeof(Bag))) Bag;
+  void* memory = mem::allocate_frame(sizeof(Bag));
+  // Mostly a worker emptied and freed it.
+  for (std::size_t at = 0; at < sizeof(Bag); at += kCacheLine)
+    prefetch_for_write(static_cast<const std::byte*>(memory) + at);
+  return new (memory) Bag;
 }
 void free_bag(Bag* bag) noexcept {
   mem::free_frame(bag, sizeof(Bag));
@@ -44,6 +48,14 @@ void BagQueue::push(task::Header* task) noexcept {
   std::scoped_lock guard(lock_);
   append(task);
   size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void BagQueue::push_and_fence(task::Header* task) noexcept {
+  lock_.lock();
+  append(task);
+  size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  lock_.unlock_and_fence();
 }
 
 void BagQueue::push_many(std::span<task::Header* const> tasks) noexcept {

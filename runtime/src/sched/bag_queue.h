@@ -37,6 +37,9 @@ class alignas(kCacheLine) BagQueue : Pinned {
   ~BagQueue();
 
   void push(task::Header* task) noexcept;
+  // The same; what the caller loads afterwards is loaded after the task is in it, as after a
+  // full_fence().
+  void push_and_fence(task::Header* task) noexcept;
   void push_many(std::span<task::Header* const> tasks) noexcept;
   // Before everything else, in this order.
   void push_front(std::span<task::Header* const> tasks) noexcept;
@@ -49,6 +52,8 @@ class alignas(kCacheLine) BagQueue : Pinned {
   // Ordering: relaxed; see idle.h for what stands between a change and a look before sleeping.
   uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   bool empty() const noexcept { return size() == 0; }
+  // How many push_and_fence() brought in. Ordering: relaxed.
+  uint64_t pushed() const noexcept { return pushed_.load(std::memory_order_relaxed); }
 
  private:
   void append(task::Header* task) noexcept;  // Requires: lock_
@@ -60,6 +65,7 @@ class alignas(kCacheLine) BagQueue : Pinned {
   Bag* tail_ = nullptr;
   // Written under lock_, read by any.
   Atomic<uint64_t> size_{0};
+  Atomic<uint64_t> pushed_{0};
 };
 
 }  // namespace zokio::sched

@@ -20,7 +20,8 @@ class Injector : Pinned {
  public:
   static constexpr unsigned kShards = kThreadShards;
 
-  void push(task::Header* task) noexcept { shards_[thread_shard()].push(task); }
+  // What the caller loads afterwards is loaded after the task is in it.
+  void push_and_fence(task::Header* task) noexcept { shards_[thread_shard()].push_and_fence(task); }
   // Before everything else of one shard: what a retiring worker leaves.
   void push_front(std::span<task::Header* const> tasks) noexcept {
     shards_[thread_shard()].push_front(tasks);
@@ -42,6 +43,13 @@ class Injector : Pinned {
     uint64_t size = 0;
     for (const BagQueue& shard : shards_) size += shard.size();
     return size;
+  }
+  // How many came in, by the shard of this thread or by all. A moment's figure.
+  uint64_t pushed_here() const noexcept { return shards_[thread_shard()].pushed(); }
+  uint64_t pushed() const noexcept {
+    uint64_t pushed = 0;
+    for (const BagQueue& shard : shards_) pushed += shard.pushed();
+    return pushed;
   }
   bool empty() const noexcept {
     for (const BagQueue& shard : shards_)

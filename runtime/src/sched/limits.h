@@ -39,6 +39,15 @@ inline constexpr uint32_t kMaintainPolls = 512;
 // The reactor costs a system call on some backends, so not with every maintenance.
 inline constexpr Duration kPollIoEvery = std::chrono::microseconds(25);
 
+// A task from outside interrupts a worker that is awake at most so often; others come with the next
+// maintenance, which is as soon, and not more than so many polls away should the average be wrong.
+inline constexpr Duration kOutsideEvery = std::chrono::microseconds(5);
+inline constexpr uint32_t kOutsidePolls = 64;
+// Tasks from outside with less between them are a stream, which is taken by the bag; pauses that a
+// worker waits for a bag to fill, some 20 ns each.
+inline constexpr Duration kStreamGap = std::chrono::microseconds(1);
+inline constexpr uint64_t kFillPauses = 64;
+
 // Waking a worker costs its waker 2 to 5 us and reaches the other core after about 20: work that is
 // done before that is not worth it. Backlog (tasks times their average poll) above which it is.
 inline constexpr Duration kWakeWorth = std::chrono::microseconds(20);

@@ -63,9 +63,9 @@ void Scheduler::schedule_last(task::Header* task) noexcept {
 void Scheduler::push_outside(task::Header* task) noexcept {
   if (unusual_.load(std::memory_order_relaxed) != 0) [[unlikely]]
     trace_outside(TraceKind::Wake, task);
-  if (scheduled_remote_.fetch_add(1, std::memory_order_relaxed) % kProbeEvery == 0) probe(task);
-  injector_.push(task);
-  full_fence();  // the task before the look at the idle set (idle.h)
+  if (injector_.pushed_here() % kProbeEvery == 0) [[unlikely]]
+    probe(task);
+  injector_.push_and_fence(task);  // the task before the look at the idle set (idle.h)
   const unsigned sleeping = idle_.sleeping();
   if (idle_.searching() != 0) return;
   if (sleeping == 0) return tell_one_awake();
@@ -86,7 +86,7 @@ void Scheduler::tell_one_awake() noexcept {
   const unsigned active = active_workers();
   for (unsigned i = 0; i < active; ++i) {
     Worker* worker = slot(i);
-    if (worker->state() == WorkerState::Running) return worker->attend();
+    if (worker->state() == WorkerState::Running) return worker->tell();
   }
 }
 
@@ -366,7 +366,7 @@ SchedulerSnapshot Scheduler::snapshot() const {
   out.workers_desired = active_workers();
   out.kept_threads = kept_threads();
   out.injector_depth = injector_.size();
-  out.scheduled_remote = scheduled_remote_.load(std::memory_order_relaxed);
+  out.scheduled_remote = injector_.pushed();
   for (unsigned i = 0; i < slots_in_use(); ++i) {
     Worker& worker = *slot(i);
     out.workers.push_back(worker.snapshot());

@@ -114,8 +114,11 @@ class Scheduler final : public task::Executor, Pinned {
   // Everything is near.
   bool one_cache() const noexcept { return one_cache_; }
   // How long a poll takes, as the last worker to look found; for wake-ups from outside.
+  // Not written for every small change, because threads outside read it with every task.
   void note_average_poll(uint64_t ns) noexcept {
-    average_poll_ns_.store(ns, std::memory_order_relaxed);
+    const uint64_t before = average_poll_ns_.load(std::memory_order_relaxed);
+    if (ns > before + before / 8 || ns < before - before / 8)
+      average_poll_ns_.store(ns, std::memory_order_relaxed);
   }
   // Begins to measure how long `task` waits to run, if one of the few probes is free.
   void probe(task::Header* task) noexcept;
@@ -174,8 +177,6 @@ class Scheduler final : public task::Executor, Pinned {
   };
   std::array<SpawnedOutside, kThreadShards> spawned_outside_;
   std::atomic<uint64_t> average_poll_ns_{500};
-  // Written with every push from outside, so not on a line that is only read.
-  alignas(kCacheLine) Atomic<uint64_t> scheduled_remote_{0};
   struct alignas(kCacheLine) Probe {
     std::atomic<task::Header*> task{nullptr};
     int64_t since_ns = 0;  // written before task, read by who takes it out

@@ -278,7 +278,21 @@ void Worker::set_pace() noexcept {
   }
   const uint64_t fitting = static_cast<uint64_t>(kMaintainEvery.count()) / average_poll_ns_;
   interval_ = static_cast<uint32_t>(std::clamp<uint64_t>(fitting, 1, kMaintainPolls));
+  if (told_.load(std::memory_order_relaxed)) see_to_outside();
   polls_left_ = interval_;
+}
+
+// Somebody outside told that there is something. From now on others may interrupt again, or, when
+// the last interruption is no kOutsideEvery ago, from the next maintenance on, which comes sooner.
+void Worker::see_to_outside() noexcept {
+  if (now_ns_ - told_at_ns_ >= kOutsideEvery.count()) {
+    told_at_ns_ = now_ns_;
+    told_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  const auto fitting = static_cast<uint64_t>(kOutsideEvery.count()) / average_poll_ns_;
+  interval_ =
+      static_cast<uint32_t>(std::clamp<uint64_t>(fitting, 1, std::min(interval_, kOutsidePolls)));
 }
 
 void Worker::resume(task::Header* task, uint32_t switches) noexcept {
@@ -360,11 +374,12 @@ inline task::Header* Worker::next_task() noexcept {
   return take_injected();
 }
 
-// Puts what is left of a bag into the own queue, which has room. The headers come from another
-// core's cache: asked for now, they are there when their turn comes.
+// Puts what is left of a bag into the own queue, which has room. The tasks come from another core's
+// cache: asked for now, header and parameters are there when their turn comes.
 void Worker::empty(Bag* bag) noexcept {
   for (uint32_t i = bag->first; i < bag->count; ++i) {
-    __builtin_prefetch(bag->tasks[i], 1);
+    prefetch_for_write(bag->tasks[i]);
+    prefetch_for_write(reinterpret_cast<const std::byte*>(bag->tasks[i]) + kCacheLine);
     if (queue_.push(bag->tasks[i], overflow_)) stats_.local_overflows.add();
   }
   free_bag(bag);
@@ -383,8 +398,28 @@ task::Header* Worker::take_overflow() noexcept {
   return bag != nullptr ? unpack(bag) : nullptr;
 }
 
+// A thread that spawns one task after the other is slower than a worker that runs them. Taken one
+// by one, each costs both sides the lock, the bag and their cache lines; so while they keep coming,
+// a worker that has nothing else waits until a bag is full, a microsecond or two.
+void Worker::let_bag_fill() noexcept {
+#ifndef ZOKIO_SIM                // where nobody works while somebody waits
+  constexpr uint64_t kLook = 4;  // pauses, some 20 ns each
+  const Injector& injector = scheduler_.injector();
+  const uint64_t before = injector.size();
+  if (before == 0 || before >= Bag::kTasks) return;
+  if (!std::exchange(streaming_, true)) return;
+  for (uint64_t i = 0; i < kLook; ++i) cpu_relax();
+  const uint64_t now = injector.size();
+  if (now <= before || now >= Bag::kTasks) return;
+  // One look more than that would take the line with the size from the producer again.
+  const uint64_t pauses = kLook * (Bag::kTasks - now) / (now - before);
+  for (uint64_t i = 0; i < std::min(pauses, kFillPauses); ++i) cpu_relax();
+#endif
+}
+
 // Requires: room for a bag in the own queue.
 task::Header* Worker::take_injected() noexcept {
+  let_bag_fill();
   Bag* bag = scheduler_.injector().take_bag(slot_);
   return bag != nullptr ? unpack(bag) : nullptr;
 }
@@ -394,10 +429,11 @@ task::Header* Worker::take_injected() noexcept {
 task::Header* Worker::take_turn_of_outside() noexcept {
   Injector& injector = scheduler_.injector();
   if (queue_.size() > kLocalQueueSlots / 2) return injector.take_one(slot_);
-  task::Header* first = take_injected();
-  if (first == nullptr) return nullptr;
+  Bag* bag = injector.take_bag(slot_);
+  if (bag == nullptr) return nullptr;
+  task::Header* first = unpack(bag);
   while (queue_.size() + Bag::kTasks <= kLocalQueueSlots) {
-    Bag* bag = injector.take_bag(slot_);
+    bag = injector.take_bag(slot_);
     if (bag == nullptr) return first;
     empty(bag);
   }
@@ -558,6 +594,7 @@ void Worker::fall_asleep() noexcept {
   state_.compare_exchange_strong(running, WorkerState::Parked, std::memory_order_acq_rel);
   const bool was_searching = searching_;
   searching_ = false;
+  streaming_ = false;
   scheduler_.registry().release_if_empty(slot_);
   mem::park_thread_cache(cache_);
   stats_.parks.add();
@@ -597,6 +634,7 @@ bool Worker::spin() noexcept {
     if (!scheduler_.injector().empty() || attention_.load(std::memory_order_acquire) ||
         parker_.take_notification()) {
       spin_budget_.found();
+      if (now - begin > kStreamGap.count()) streaming_ = false;
       return true;
     }
     // Others' queues and the reactor cost their owners or a system call: less often.

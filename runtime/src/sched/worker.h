@@ -108,6 +108,13 @@ class Worker final : public task::ForkHost, Pinned {
     attention_.store(true, std::memory_order_release);
     forks_.ask();
   }
+  // There is something in the injector: attend(), but at most once in kOutsideEvery, or a thread
+  // that spawns fast would interrupt it for every task.
+  void tell() noexcept {
+    if (told_.load(std::memory_order_relaxed)) return;
+    told_.store(true, std::memory_order_relaxed);
+    attend();
+  }
   // The worker stays in one poll: what it would run next may be taken from it. Thread: the
   // watchdog.
   void found_stuck() noexcept {
@@ -155,10 +162,12 @@ class Worker final : public task::ForkHost, Pinned {
   // The duties; false when the worker is to retire. `task`: one whose turn came this way, or null.
   bool maintain(task::Header*& task) noexcept;
   void set_pace() noexcept;
+  void see_to_outside() noexcept;
   task::Header* next_task() noexcept;
   task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
   task::Header* take_turn_of_outside() noexcept;
+  void let_bag_fill() noexcept;
   void empty(Bag* bag) noexcept;
   task::Header* unpack(Bag* bag) noexcept;
   task::Header* search() noexcept;
@@ -204,11 +213,13 @@ class Worker final : public task::ForkHost, Pinned {
   task::ForkDeque forks_;
   time::Timers timers_;
   Parker parker_;
-  Atomic<WorkerState> state_{WorkerState::Empty};
   Atomic<int64_t> heartbeat_ns_{0};
   // Somebody wants the loop's attention before its next maintenance is due.
   Atomic<bool> attention_{false};
   Atomic<bool> stuck_{false};
+  // Read with every push from outside, so on a line that is rarely written.
+  alignas(kCacheLine) Atomic<WorkerState> state_{WorkerState::Empty};
+  Atomic<bool> told_{false};  // see tell()
   Atomic<ReactorOrder> reactor_order_{ReactorOrder::None};
   Atomic<bool> has_reactor_{false};
   Atomic<uint32_t> cpu_{0};
@@ -240,11 +251,13 @@ class Worker final : public task::ForkHost, Pinned {
   uint32_t probe_left_ = 1;  // see kProbeEvery
   bool own_first_ = false;   // whose turn it is: the overflow's, or the injector's
   bool searching_ = false;
+  bool streaming_ = false;  // tasks came from outside just now
   bool just_woken_ = false;
   bool retire_announced_ = false;
   bool timed_ = false;  // the next poll follows a maintenance, so its start is known
   int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
+  int64_t told_at_ns_ = 0;  // when told_ was cleared last
   uint64_t average_poll_ns_ = 500;
   os::SpinBudget spin_budget_;
   int64_t ran_ns_ = 0;  // time in polls between the last two maintenances

@@ -8,6 +8,7 @@
 #include <sched.h>
 
 #include "zokio/base/atomic.h"
+#include "zokio/base/fence.h"
 #include "zokio/base/pinned.h"
 
 namespace zokio {
@@ -44,6 +45,15 @@ class SpinLock : Pinned {
   }
   bool try_lock() noexcept { return !locked_.exchange(true, std::memory_order_acquire); }
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
+  // unlock() and full_fence() in one instruction, where that is enough.
+  void unlock_and_fence() noexcept {
+#if defined(__x86_64__) && !defined(ZOKIO_MODEL) && !defined(ZOKIO_TSAN)
+    locked_.exchange(false, std::memory_order_seq_cst);
+#else
+    unlock();
+    full_fence();
+#endif
+  }
 
  private:
   Atomic<bool> locked_{false};
