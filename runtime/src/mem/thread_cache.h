@@ -34,6 +34,7 @@ class ThreadCache : Pinned, public FrameCache {
   // Fetches the block that take() gives next: for a thread whose blocks others have written last.
   void prefetch(PoolId id, unsigned cls) noexcept {
     const auto* block = reinterpret_cast<const std::byte*>(of(id)[cls].blocks.head);
+    if (block == nullptr) return;
     prefetch_for_write(block);
     prefetch_for_write(block + kCacheLine);
   }
