@@ -172,7 +172,8 @@ Reported<> Daemon::start_runtime() {
   runtime_ = *std::move(runtime);
   runtime_->on_stall({}, [](const zokio::StallReport& stall) { spdlog::warn(stall.to_text()); });
   for (const auto& [pool, limit] : {std::pair("frames", config_.pools.frames_limit),
-                                    std::pair("buffers", config_.pools.buffers_limit)}) {
+                                    std::pair("buffers", config_.pools.buffers_limit),
+                                    std::pair("heap", config_.pools.heap_limit)}) {
     if (limit.count == 0) continue;
     if (auto set = runtime_->resize_pool(pool, limit.count, true); !set)
       return model::refuse(model::make_report(set.error(), fmt::format("pool {}", pool)));
@@ -479,6 +480,7 @@ Reported<> Daemon::apply(const config::Config& to, const config::Diff& diff) {
     update.pools.push_back({"frames", to.pools.frames_limit.count});
   if (diff.has("pools.buffers_limit"))
     update.pools.push_back({"buffers", to.pools.buffers_limit.count});
+  if (diff.has("pools.heap_limit")) update.pools.push_back({"heap", to.pools.heap_limit.count});
   if (update.workers || update.reactors || !update.pools.empty()) {
     const auto done =
         runtime_->block_on([](rpc::RuntimeControl* control,

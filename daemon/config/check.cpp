@@ -61,6 +61,7 @@ void check_pools(const Config& c, Checker& checker) {
   };
   above("pools.frames_limit", c.pools.frames_limit);
   above("pools.buffers_limit", c.pools.buffers_limit);
+  above("pools.heap_limit", c.pools.heap_limit);
   // Below this a daemon cannot start its own tasks.
   if (c.memory_limit.count < (1ull << 20))
     checker.say("memory_limit", fmt::format("{} is below 1MiB", format_bytes(c.memory_limit)));

@@ -41,6 +41,7 @@ struct IoConfig {
 struct PoolsConfig {
   Bytes frames_limit;
   Bytes buffers_limit;
+  Bytes heap_limit;
   friend bool operator==(const PoolsConfig&, const PoolsConfig&) = default;
 };
 

@@ -54,6 +54,9 @@ const std::array kFields = {
           "Cap of the pool of coroutine frames. 0: none.", ZOKIOD_REF(pools.frames_limit)},
     Field{"pools.buffers_limit", Takes::Live, "bytes", "Cap of the pool of I/O buffers. 0: none.",
           ZOKIOD_REF(pools.buffers_limit)},
+    Field{"pools.heap_limit", Takes::Live, "bytes",
+          "Cap of the pool of other objects that the runtime allocates. 0: none.",
+          ZOKIOD_REF(pools.heap_limit)},
 
     Field{"rpc.runtime_dir", Takes::Restart, "",
           "Directory of the control socket zokiod.sock. It is made when it is missing.",

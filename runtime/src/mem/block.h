@@ -29,7 +29,7 @@ inline void* take_block(PoolId id, std::size_t bytes, bool may_exceed, Refusal& 
 // Requires: `p` came from take_block(id, bytes, ...).
 inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
   if (bytes > kMaxBlock) [[unlikely]]
-    return pool(id).give_large(p, bytes);
+    return pool(id).give_large(p);
   const unsigned cls = class_of(bytes);
   check_not_poisoned(p, bytes);
   poison(p, class_bytes(cls));

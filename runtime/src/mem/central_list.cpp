@@ -25,13 +25,25 @@ void check_block(const Span& span, const Pool& pool, unsigned cls, void* block) 
   ZOKIO_CHECK(ours, "memory given back with the wrong size, to the wrong pool, or twice");
 }
 
-// The first block of a lot in the depot. Two words, the size of the smallest block: the count
-// shares one with a pointer, which has 48 bits.
+// The first block of a lot in the depot. The count shares a word with a pointer, which has 48 bits;
+// blocks of 8 bytes are too small for the two words and go back to their spans.
 struct LotHead {
   FreeBlock* next;
   uint64_t word;
 };
-static_assert(sizeof(LotHead) <= kAlignment);
+
+// Fewer or smaller blocks are not worth a place in the depot.
+constexpr unsigned kLotBlocks = 16;
+#ifndef ZOKIO_MODEL
+constexpr std::size_t kLotBytes = std::size_t{16} << 10;
+#else  // each execution has to find the lists as the one before did: blocks in their spans
+constexpr std::size_t kLotBytes = SIZE_MAX;
+#endif
+
+bool is_lot(const Batch& batch, unsigned cls) noexcept {
+  if (batch.count < 2 || class_bytes(cls) < sizeof(LotHead)) return false;
+  return batch.count >= kLotBlocks || batch.count * class_bytes(cls) >= kLotBytes;
+}
 
 // The lock is held for a batch of blocks: some microseconds, less than a sleep in the kernel and
 // the wake-up after it cost both sides.
@@ -83,7 +95,8 @@ Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
 }
 
 Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
-  const unsigned room = span_blocks(cls) - (carving_ != nullptr ? carving_->carved : 0);
+  const unsigned blocks = span_blocks(cls, pool.shared_up_to());
+  const unsigned room = blocks - (carving_ != nullptr ? carving_->carved : 0);
   unsigned count = above_limit ? 1 : std::min(want, room);
   Refusal refusal = pool.charge(count * class_bytes(cls), above_limit);
   if (refusal != Refusal::None && count > 1) {
@@ -108,7 +121,7 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
     ++span.carved;
     ++span.live;
   }
-  if (span.carved == span_blocks(cls)) carving_ = nullptr;
+  if (span.carved == blocks) carving_ = nullptr;
   return out;
 }
 
@@ -116,12 +129,14 @@ void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
     const std::unique_lock lock = lock_soon(mutex_);
-    if (batch.count >= kLeastLot && pool.wants_to_keep()) {
+    if (is_lot(batch, cls) && pool.wants_to_keep()) {
       pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
       push_lot(batch);
       return;
     }
     put_back(pool, cls, batch, doomed);
+    // More is kept than should be, so the depot becomes smaller as well.
+    if (depot_ != nullptr && !pool.wants_to_keep()) empty_lot(pool, cls, doomed);
   }
   pool.release_spans(doomed, cls);
 }
@@ -157,17 +172,22 @@ void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed)
     put += static_cast<int64_t>(class_bytes(cls));
     if (span.live != 0) continue;
     tell();
-    if (!pool.wants_to_keep()) doom(pool, cls, span, doomed);
+    if (pool.wants_to_keep()) continue;
+    doom(pool, cls, span, doomed);
+    // And one that was kept when the pool held more.
+    if (spans_ != nullptr && spans_->live == 0) doom(pool, cls, *spans_, doomed);
   }
   tell();
 }
 
 void CentralList::empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
-  while (depot_ != nullptr) {
-    const Batch lot = pop_lot();
-    pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
-    put_back(pool, cls, lot, doomed);
-  }
+  while (depot_ != nullptr) empty_lot(pool, cls, doomed);
+}
+
+void CentralList::empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
+  const Batch lot = pop_lot();
+  pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
+  put_back(pool, cls, lot, doomed);
 }
 
 uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {

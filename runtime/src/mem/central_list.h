@@ -40,6 +40,10 @@ class CentralList : Pinned {
   // Releases every empty span; resident bytes released.
   uint64_t release_empty(Pool& pool, unsigned cls) noexcept;
 
+  // Around a fork.
+  void lock() noexcept { mutex_.lock(); }
+  void unlock() noexcept { mutex_.unlock(); }
+
  private:
   Batch take_free(Pool& pool, unsigned cls, unsigned want) noexcept;
   Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
@@ -50,13 +54,11 @@ class CentralList : Pinned {
 
   // Puts the lots of the depot back into their spans. Requires: mutex_.
   void empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
+  void empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
   void put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept;
 
   void push_lot(Batch lot) noexcept;  // Requires: mutex_
   Batch pop_lot() noexcept;           // Requires: mutex_, depot_
-
-  // Smaller lots are not worth a place.
-  static constexpr unsigned kLeastLot = 16;
 
   std::mutex mutex_;
   // Lots by their first blocks, linked in their second words, with their counts.

@@ -3,15 +3,15 @@
 
 // How much of the pool the frame at an address holds, for who did not allocate it.
 
+#include "mem/large.h"
 #include "mem/span.h"
 
 namespace zokio::mem {
 
-// The bytes of its block; of a frame larger than any block, the largest block's.
+// The bytes of its block, or of its mapping.
 // Requires: `frame` came from allocate_frame() and is in use.
 inline std::size_t frame_bytes(void* frame) noexcept {
-  // Slot 0 of a chunk is its header, so what starts where a chunk could start is a large object.
-  if (chunk_of(frame) == frame) return kMaxBlock;
+  if (offset_in_chunk(frame) == 0) return large_head(frame).bytes;
   return class_bytes(span_of(frame).cls);
 }
 

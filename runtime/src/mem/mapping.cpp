@@ -15,8 +15,7 @@ namespace zokio::mem {
 namespace {
 
 std::byte* map_anywhere(std::size_t bytes) noexcept {
-  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return p == MAP_FAILED ? nullptr : static_cast<std::byte*>(p);
 }
 
@@ -27,13 +26,13 @@ void unmap_raw(std::byte* start, std::size_t bytes) noexcept {
 
 }  // namespace
 
-std::byte* map(std::size_t bytes, std::size_t alignment) noexcept {
+std::byte* map(std::size_t bytes, std::size_t alignment, std::size_t lead) noexcept {
   const std::size_t extra = alignment > kPageBytes ? alignment : 0;
   std::byte* raw = map_anywhere(bytes + extra);
   if (raw == nullptr) return nullptr;
   std::byte* start = raw;
   if (extra != 0) {
-    const auto address = reinterpret_cast<std::uintptr_t>(raw);
+    const auto address = reinterpret_cast<std::uintptr_t>(raw) + lead;
     const std::size_t skip = (alignment - address % alignment) % alignment;
     start = raw + skip;
     unmap_raw(raw, skip);

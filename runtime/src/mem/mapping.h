@@ -14,9 +14,10 @@ constexpr std::size_t round_to_pages(std::size_t bytes) noexcept {
   return (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
 }
 
-// Zeroed, readable and writable, not yet resident. Null when the system refuses.
-// Requires: bytes and alignment are multiples of the page, alignment a power of two.
-std::byte* map(std::size_t bytes, std::size_t alignment) noexcept;
+// Zeroed, readable and writable, not yet resident; `lead` bytes behind the start are aligned.
+// Null when the system refuses.
+// Requires: bytes, alignment and lead are multiples of the page, alignment a power of two.
+std::byte* map(std::size_t bytes, std::size_t alignment, std::size_t lead = 0) noexcept;
 
 // Both return the bytes that were resident before, counted by the kernel.
 uint64_t unmap(std::byte* start, std::size_t bytes) noexcept;

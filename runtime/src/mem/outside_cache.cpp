@@ -15,6 +15,7 @@ constexpr unsigned kBlocksBefore = 128;
 struct Outside {
   ThreadCache* cache = nullptr;
   unsigned blocks_left = kBlocksBefore;
+  bool own = false;
 };
 constinit thread_local Outside outside;
 
@@ -44,6 +45,10 @@ ThreadCache* outside_cache() noexcept {
 
 void has_own_cache() noexcept {
   outside.blocks_left = 0;
+  outside.own = true;
+}
+bool had_own_cache() noexcept {
+  return outside.own;
 }
 
 FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {

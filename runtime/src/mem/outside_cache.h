@@ -17,5 +17,7 @@ void give_outside(PoolId id, unsigned cls, FreeBlock* block) noexcept;
 
 // This thread has a cache that is parked at times: it needs none of this kind.
 void has_own_cache() noexcept;
+// Whether it ever said so.
+bool had_own_cache() noexcept;
 
 }  // namespace zokio::mem

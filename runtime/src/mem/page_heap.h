@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Runs of slots for spans, out of chunks mapped from the system; both pools share them. Address
+// Runs of slots for spans, out of chunks mapped from the system; all pools share them. Address
 // space only: who counts bytes is the pool, when it carves blocks.
-// Thread: any; one lock, held for a search over the chunks.
+//
+// A chunk's free slots are one word, so neighbours that are free are one run without any work, and
+// a run is as long as the span needs: no power of two to round up to, as in a buddy system. Chunks
+// are kept by the length of their longest free run; a span comes from the fullest chunk that has
+// room, so that others become empty.
+// Thread: any; one lock.
 
+#include <array>
 #include <mutex>
 
 #include "mem/span.h"
@@ -21,13 +27,20 @@ class PageHeap : Pinned {
   // Requires: no block of `span` is used, its pages were discarded, no list holds it.
   void free(Span& span) noexcept;
 
+  // Around a fork: the child gets the heap between two calls.
+  void lock() noexcept { mutex_.lock(); }
+  void unlock() noexcept { mutex_.unlock(); }
+
  private:
-  Span* take(Chunk& chunk, unsigned slots) noexcept;
+  Chunk* with_room_for(unsigned slots) noexcept;
+  Span& take(Chunk& chunk, unsigned slots) noexcept;
   Chunk* grow() noexcept;
-  void drop(Chunk& chunk) noexcept;
+  void link(Chunk& chunk) noexcept;
+  void unlink(Chunk& chunk) noexcept;
 
   std::mutex mutex_;
-  Chunk* chunks_ = nullptr;
+  std::array<Chunk*, kChunkSlots> by_run_{};
+  uint64_t runs_ = 0;  // bit i: by_run_[i] is not empty
 };
 
 }  // namespace zokio::mem

@@ -8,13 +8,14 @@
 
 #include "mem/mapping.h"
 #include "mem/page_heap.h"
+#include "mem/poison.h"
 #include "mem/thread_cache.h"
 
 namespace zokio::mem {
 namespace {
 
 constinit PageHeap page_heap;
-constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers)};
+constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers), Pool(PoolId::Heap)};
 constinit Budget total;
 constinit std::mutex recheck_mutex;
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
@@ -96,35 +97,57 @@ Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) n
   return taken.blocks;
 }
 
-void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why) noexcept {
-  const std::size_t size = round_to_pages(bytes);
-  Refusal refusal = charge(size, false);
-  if (refusal != Refusal::None && make_room(refusal, size)) refusal = charge(size, false);
-  if (refusal != Refusal::None) {
-    count_failure(refusal);
-    if (may_exceed) refusal = charge(size, true);
-  }
-  // Aligned as chunks are: that tells a large object from a block (frame_bytes.h).
-  std::byte* object = refusal == Refusal::None ? map(size, kChunkBytes) : nullptr;
-  if (object == nullptr && refusal == Refusal::None) {
-    uncharge(size);
-    refusal = Refusal::System;
-    count_failure(refusal);
-  }
-  why = refusal;
+void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why, bool* fresh) noexcept {
+  std::size_t size = round_to_pages(bytes);
+  why = Refusal::None;
+  void* object = large_.take(size);
   if (object != nullptr) {
+    size = large_head(object).bytes;
+    counts_.large_kept.add_shared();
+  } else {
+    Refusal refusal = charge(size, false);
+    if (refusal != Refusal::None && make_room(refusal, size)) refusal = charge(size, false);
+    if (refusal != Refusal::None) {
+      count_failure(refusal);
+      if (may_exceed) refusal = charge(size, true);
+    }
+    if (refusal == Refusal::None) {
+      object = map_large(size);
+      if (object == nullptr) {
+        uncharge(size);
+        refusal = Refusal::System;
+        count_failure(refusal);
+      }
+    }
+    why = refusal;
+    if (object == nullptr) return nullptr;
+    if (fresh != nullptr) *fresh = true;
     counts_.large.add_shared();
-    counts_.large_bytes.add_shared(size);
   }
+  counts_.large_bytes.add_shared(size);
+  unpoison(object, bytes);
   return object;
 }
 
-void Pool::give_large(void* object, std::size_t bytes) noexcept {
-  const std::size_t size = round_to_pages(bytes);
+void Pool::give_large(void* object) noexcept {
+  const std::size_t size = large_head(object).bytes;
   counts_.large_frees.add_shared();
   counts_.large_freed_bytes.add_shared(size);
-  counts_.released_bytes.add_shared(unmap(static_cast<std::byte*>(object), size));
+  if (shrinking() || !large_.put(object)) release_large(object);
+}
+
+void Pool::give_moved(void* object) noexcept {
+  counts_.large_frees.add_shared();
+  counts_.large_freed_bytes.add_shared(large_head(object).bytes);
+  release_large(object);
+}
+
+uint64_t Pool::release_large(void* object) noexcept {
+  const std::size_t size = large_head(object).bytes;
+  const uint64_t released = unmap_large(object);
+  counts_.released_bytes.add_shared(released);
   uncharge(size);
+  return released;
 }
 
 bool Pool::make_room(Refusal refusal, uint64_t bytes) noexcept {
@@ -153,6 +176,7 @@ Span* Pool::new_span(unsigned cls) noexcept {
   if (span == nullptr) return nullptr;
   span->cls = static_cast<uint8_t>(cls);
   span->pool = index();
+  if (id_ == PoolId::Heap) heap_class_at(span->start) = static_cast<uint8_t>(1 + cls);
   return span;
 }
 
@@ -170,8 +194,29 @@ uint64_t Pool::release_spans(Span* chain, unsigned cls) noexcept {
   return released;
 }
 
+void Pool::lock_all() noexcept {
+  for (CentralList& list : lists_) list.lock();
+  large_.lock();
+}
+
+void Pool::unlock_all() noexcept {
+  large_.unlock();
+  for (CentralList& list : lists_) list.unlock();
+}
+
+void lock_below_pools() noexcept {
+  recheck_mutex.lock();
+  page_heap.lock();
+}
+
+void unlock_below_pools() noexcept {
+  page_heap.unlock();
+  recheck_mutex.unlock();
+}
+
 uint64_t Pool::release_empty() noexcept {
   uint64_t released = 0;
+  while (void* object = large_.take_any()) released += release_large(object);
   for (unsigned cls = 0; cls < kClasses; ++cls) released += lists_[cls].release_empty(*this, cls);
   return released;
 }

@@ -5,21 +5,24 @@
 // Thread: any. Constant-initialised and never destroyed, so memory may be taken and given back
 // before main and after exit.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "mem/budget.h"
 #include "mem/central_list.h"
+#include "mem/large.h"
 #include "zokio/base/pinned.h"
 #include "zokio/mem/pools.h"
 #include "zokio/stats/counter.h"
 
 namespace zokio::mem {
 
-// Free bytes the central lists of a pool keep before empty spans go back at once. By feel: enough
-// to take a burst, small beside what such a program uses.
+// Free bytes the central lists of a pool keep before empty spans go back at once: enough to take a
+// burst, and the ups and downs of a program that holds much; small beside what it holds.
 inline constexpr int64_t kCentralKeep = int64_t{8} << 20;
+inline constexpr int64_t kCentralShare = 4;  // or this part of what the pool holds besides
 
 // Of one class, without the thread caches that exist now: ended caches and threads without one.
 struct ClassCounts {
@@ -31,7 +34,8 @@ struct ClassCounts {
 
 struct PoolCounts {
   std::array<ClassCounts, kClasses> classes{};
-  stats::Counter large;  // objects above kMaxBlock, with their bytes in pages
+  stats::Counter large;       // objects above kMaxBlock, freshly mapped
+  stats::Counter large_kept;  // and kept ones that served again
   stats::Counter large_bytes;
   stats::Counter large_frees;
   stats::Counter large_freed_bytes;
@@ -45,6 +49,11 @@ class Pool : Pinned {
  public:
   constexpr explicit Pool(PoolId id) noexcept : id_(id) {}
 
+  // Larger blocks have a span each and go back to the system whatever their neighbours do: 8 KiB
+  // for what has limits that are to be met soon. The heap prefers blocks close to each other.
+  std::size_t shared_up_to() const noexcept {
+    return id_ == PoolId::Heap ? std::size_t{32} << 10 : std::size_t{8} << 10;
+  }
   PoolId id() const noexcept { return id_; }
   uint8_t index() const noexcept { return static_cast<uint8_t>(id_); }
 
@@ -53,12 +62,20 @@ class Pool : Pinned {
   Batch obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) noexcept;
   void give(unsigned cls, Batch batch) noexcept { lists_[cls].give(*this, cls, batch); }
 
-  // Objects above kMaxBlock, one mapping each.
-  void* obtain_large(std::size_t bytes, bool may_exceed, Refusal& why) noexcept;
-  void give_large(void* object, std::size_t bytes) noexcept;
+  // Objects above kMaxBlock, one mapping each. `fresh` is set when every byte is 0.
+  void* obtain_large(std::size_t bytes, bool may_exceed, Refusal& why,
+                     bool* fresh = nullptr) noexcept;
+  void give_large(void* object) noexcept;
+  // The same for one whose pages were moved to another, which is not worth keeping.
+  void give_moved(void* object) noexcept;
 
-  // Releases the empty spans of all classes; resident bytes released.
+  // Releases the empty spans of all classes and the large objects that are kept; resident bytes
+  // released.
   uint64_t release_empty() noexcept;
+
+  // Around a fork: every lock of the pool.
+  void lock_all() noexcept;
+  void unlock_all() noexcept;
 
   Budget& budget() noexcept { return budget_; }
   PoolCounts& counts() noexcept { return counts_; }
@@ -80,12 +97,15 @@ class Pool : Pinned {
     central_free_.fetch_add(bytes, std::memory_order_relaxed);
   }
   bool wants_to_keep() const noexcept {
-    return !shrinking() && central_free_.load(std::memory_order_relaxed) <= kCentralKeep;
+    const int64_t free = central_free_.load(std::memory_order_relaxed);
+    const int64_t others = static_cast<int64_t>(budget_.held()) - free;
+    return !shrinking() && free <= std::max(kCentralKeep, others / kCentralShare);
   }
 
  private:
   // Counts a refusal, and says whether to try again after caches were emptied.
   bool make_room(Refusal refusal, uint64_t bytes) noexcept;
+  uint64_t release_large(void* object) noexcept;
   void count_failure(Refusal refusal) noexcept;
 
   const PoolId id_;
@@ -93,6 +113,7 @@ class Pool : Pinned {
   std::atomic<int64_t> central_free_{0};
   std::atomic<bool> shrinking_{false};
   PoolCounts counts_;
+  LargeCache large_;
   std::array<CentralList, kClasses> lists_;
 };
 
@@ -104,6 +125,10 @@ Budget& total_budget() noexcept;
 
 // Begins an epoch of the caches (magazine.h).
 void next_cache_epoch() noexcept;
+
+// Around a fork: the locks that are taken while one of a pool is held.
+void lock_below_pools() noexcept;
+void unlock_below_pools() noexcept;
 
 // Sets `shrinking` of every pool to what its budget says, and starts an epoch when one changed.
 void recheck_limits() noexcept;

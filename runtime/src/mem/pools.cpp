@@ -51,12 +51,14 @@ std::string_view pool_name(PoolId id) noexcept {
       return "frames";
     case PoolId::Buffers:
       return "buffers";
+    case PoolId::Heap:
+      return "heap";
   }
   ZOKIO_PANIC("no such pool");
 }
 
 Result<PoolId> find_pool(std::string_view name) {
-  for (PoolId id : {PoolId::Frames, PoolId::Buffers}) {
+  for (PoolId id : {PoolId::Frames, PoolId::Buffers, PoolId::Heap}) {
     if (name == pool_name(id)) return id;
   }
   return fail(Errc::NotFound, "pool");
@@ -86,7 +88,7 @@ PoolSnapshot snapshot(PoolId id) {
 }
 
 std::vector<PoolSnapshot> snapshots() {
-  return {snapshot(PoolId::Frames), snapshot(PoolId::Buffers)};
+  return {snapshot(PoolId::Frames), snapshot(PoolId::Buffers), snapshot(PoolId::Heap)};
 }
 
 Result<LimitReport> set_limit(std::string_view name, uint64_t bytes, bool force) {

@@ -3,23 +3,21 @@
 
 // Spans and the chunks they are cut from.
 //
-// A chunk is 4 MiB at a multiple of 4 MiB; slot 0 holds its header, so the span of a block is found
-// by masking the block's address. A span is a run of slots with blocks of one class of one pool.
-// Thread: fields of a span are guarded by the lock of its central list; `used` by the page heap's.
+// A chunk is 4 MiB at a multiple of 4 MiB; slot 0 holds what describes it, so the span of a block
+// is found by masking the block's address. A span is a run of slots with blocks of one class of one
+// pool. Thread: fields of a span are guarded by the lock of its central list; `used` by the page
+// heap's.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "mem/poison.h"
+#include "zokio/mem/chunk.h"
 #include "zokio/mem/magazine.h"
 #include "zokio/mem/size_class.h"
 
 namespace zokio::mem {
-
-inline constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
-inline constexpr unsigned kChunkSlots = kChunkBytes / kSlotBytes;
-static_assert(kChunkSlots == 64, "one word of bits");
 
 // Free blocks are poisoned, their link included.
 inline FreeBlock* next_of(FreeBlock* block) noexcept {
@@ -60,22 +58,23 @@ struct Span {
 };
 
 struct Chunk {
-  Chunk* next = nullptr;
+  Chunk* next = nullptr;  // of the page heap's chunks with the same longest run of free slots
   Chunk* previous = nullptr;
   uint64_t used = 1;                      // bit i: slot i belongs to a span; bit 0 is the header
+  unsigned run = kChunkSlots - 1;         // the longest run of free slots
   std::array<Span, kChunkSlots> spans{};  // by first slot
 };
-static_assert(sizeof(Chunk) <= kSlotBytes);
+// Behind the page with the classes.
+static_assert(kClassPage + sizeof(Chunk) <= kSlotBytes);
 
-inline Chunk* chunk_of(void* p) noexcept {
-  return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(p) & ~(kChunkBytes - 1));
+inline Chunk* chunk_of(const void* p) noexcept {
+  return reinterpret_cast<Chunk*>(chunk_start(p) + kClassPage);
 }
 
 // Requires: `block` is a block of a span, not a large object. Blocks of multi-slot spans start in
 // the first slot, because such a span holds one block.
-inline Span& span_of(void* block) noexcept {
-  const std::size_t offset = reinterpret_cast<std::uintptr_t>(block) & (kChunkBytes - 1);
-  return chunk_of(block)->spans[offset / kSlotBytes];
+inline Span& span_of(const void* block) noexcept {
+  return chunk_of(block)->spans[offset_in_chunk(block) / kSlotBytes];
 }
 
 }  // namespace zokio::mem

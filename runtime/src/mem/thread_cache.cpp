@@ -11,7 +11,7 @@
 #include "mem/mapping.h"
 #include "mem/outside_cache.h"
 #include "zokio/base/assert.h"
-#include "zokio/mem/frame.h"
+#include "zokio/mem/magazine.h"
 
 namespace zokio::mem {
 namespace {
@@ -30,14 +30,22 @@ constexpr std::size_t kCacheBytes = round_to_pages(sizeof(ThreadCache));
 // not hold most of a small pool.
 constexpr uint64_t kLimitShare = 256;
 
+// Blocks in a lot. Frames and buffers at once; the heap begins small, see ThreadCache::grow.
+constexpr unsigned kLot = 64;
+constexpr unsigned kHeapLot = 256;
+constexpr unsigned kHeapBegin = 4;
+constexpr std::size_t kGrowthBytes = std::size_t{4} << 20;
+
 uint64_t effective_limit(Pool& p) noexcept {
   const uint64_t own = p.budget().limit();
   const uint64_t all = total_budget().limit();
   return own == 0 ? all : all == 0 ? own : std::min(own, all);
 }
 
-unsigned capacity_of(uint64_t limit, unsigned cls) noexcept {
-  const unsigned full = magazine_capacity(cls);
+unsigned capacity_of(PoolId id, uint64_t limit, unsigned cls) noexcept {
+  const unsigned full = id == PoolId::Heap
+                            ? magazine_capacity(cls, kHeapLot, std::size_t{256} << 10)
+                            : magazine_capacity(cls, kLot, std::size_t{128} << 10);
   if (limit == 0) return full;
   return static_cast<unsigned>(std::min<uint64_t>(full, limit / kLimitShare / class_bytes(cls)));
 }
@@ -45,9 +53,9 @@ unsigned capacity_of(uint64_t limit, unsigned cls) noexcept {
 }  // namespace
 
 constinit thread_local ThreadCache* this_thread_cache = nullptr;
-#ifdef ZOKIO_INLINE_FRAMES
+#ifdef ZOKIO_INLINE_CACHE
 // Used: reads are by assembler, which link-time optimisation does not see.
-[[gnu::used]] constinit thread_local FrameCache* thread_frame_cache = nullptr;
+[[gnu::used]] constinit thread_local InlineCache* thread_inline_cache = nullptr;
 #endif
 
 FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
@@ -59,6 +67,7 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
     return magazine.blocks.pop();
   }
   Pool& p = pool(id);
+  if (magazine.capacity < magazine.allowed) grow(magazine, cls);
   Batch blocks = p.obtain(cls, 1 + magazine.capacity, may_exceed, why);
   if (blocks.count == 0) return nullptr;
   p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
@@ -78,6 +87,16 @@ void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   if (given.count != 0) pool(id).give(cls, given);
 }
 
+// Magazines of the heap begin small, because a program has many threads that use many sizes a few
+// times, and double with each refill until the thread has grown by kGrowthBytes.
+void ThreadCache::grow(Magazine& magazine, unsigned cls) noexcept {
+  const unsigned more = std::min(magazine.capacity, magazine.allowed - magazine.capacity);
+  const std::size_t bytes = 2 * more * class_bytes(cls);
+  if (grown_bytes_ + bytes > kGrowthBytes) return;
+  grown_bytes_ += bytes;
+  magazine.capacity += more;
+}
+
 void ThreadCache::drain() noexcept {
   for (unsigned i = 0; i < kPools; ++i) {
     std::array<Magazine, kClasses>& magazines = of(static_cast<PoolId>(i));
@@ -89,6 +108,7 @@ void ThreadCache::drain() noexcept {
 }
 
 void ThreadCache::set_capacities() noexcept {
+  grown_bytes_ = 0;
   // Read before the limits: a change after this read makes another epoch.
   seen_epoch = cache_epoch();
   for (unsigned i = 0; i < kPools; ++i) {
@@ -96,7 +116,11 @@ void ThreadCache::set_capacities() noexcept {
     const bool nothing = p.shrinking();
     const uint64_t limit = effective_limit(p);
     for (unsigned cls = 0; cls < kClasses; ++cls) {
-      of(static_cast<PoolId>(i))[cls].capacity = nothing ? 0 : capacity_of(limit, cls);
+      Magazine& magazine = of(static_cast<PoolId>(i))[cls];
+      magazine.allowed = nothing ? 0 : capacity_of(static_cast<PoolId>(i), limit, cls);
+      magazine.capacity = static_cast<PoolId>(i) == PoolId::Heap
+                              ? std::min(magazine.allowed, kHeapBegin)
+                              : magazine.allowed;
     }
   }
 }
@@ -155,6 +179,7 @@ Usage usage(Pool& p) noexcept {
   }
   uint64_t taken_bytes = counts.large_bytes.read();
   out.fresh = counts.large.read();
+  out.hits_shared = counts.large_kept.read();
   for (unsigned cls = 0; cls < kClasses; ++cls) {
     uint64_t hits = counts.classes[cls].thread.read();
     for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
@@ -173,6 +198,13 @@ Usage usage(Pool& p) noexcept {
   out.in_use_bytes = taken_bytes > freed_bytes ? taken_bytes - freed_bytes : 0;
   out.in_use_bytes = std::min(out.in_use_bytes, out.held_bytes);
   return out;
+}
+
+void lock_registry() noexcept {
+  registry.mutex.lock();
+}
+void unlock_registry() noexcept {
+  registry.mutex.unlock();
 }
 
 void empty_caches() noexcept {
@@ -223,8 +255,8 @@ ThreadCache* current_cache() noexcept {
 void set_current_cache(ThreadCache* cache) noexcept {
   if (cache != nullptr) has_own_cache();
   this_thread_cache = cache;
-#ifdef ZOKIO_INLINE_FRAMES
-  thread_frame_cache = cache;
+#ifdef ZOKIO_INLINE_CACHE
+  thread_inline_cache = cache;
 #endif
 }
 void park_thread_cache(ThreadCache* cache) noexcept {

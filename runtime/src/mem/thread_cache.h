@@ -18,7 +18,7 @@
 
 namespace zokio::mem {
 
-class ThreadCache : Pinned, public FrameCache {
+class ThreadCache : Pinned, public InlineCache {
  public:
   ThreadCache() noexcept { set_capacities(); }
 
@@ -75,8 +75,7 @@ class ThreadCache : Pinned, public FrameCache {
   enum class State : uint8_t { Owned, Parked, Claimed };
 
   std::array<Magazine, kClasses>& of(PoolId id) noexcept {
-    static_assert(static_cast<unsigned>(PoolId::Frames) == 0);
-    return id == PoolId::Frames ? frames : others_[static_cast<unsigned>(id) - 1];
+    return id == PoolId::Frames ? frames : id == PoolId::Heap ? heap : buffers_;
   }
   [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
                                       Refusal& why) noexcept;
@@ -84,9 +83,11 @@ class ThreadCache : Pinned, public FrameCache {
   // Gives everything back and takes the capacities the limits now allow.
   [[gnu::noinline]] void follow_epoch() noexcept;
   void set_capacities() noexcept;
+  void grow(Magazine& magazine, unsigned cls) noexcept;
 
   Atomic<State> state_{State::Owned};
-  std::array<std::array<Magazine, kClasses>, kPools - 1> others_{};  // all but the frames
+  std::array<Magazine, kClasses> buffers_{};
+  std::size_t grown_bytes_ = 0;  // what heap magazines have grown by
 };
 
 // This thread's; for mem alone, others call current_cache().
@@ -105,6 +106,10 @@ struct Usage {
   uint64_t cached_bytes() const noexcept { return held_bytes - in_use_bytes; }
 };
 Usage usage(Pool& pool) noexcept;
+
+// Around a fork.
+void lock_registry() noexcept;
+void unlock_registry() noexcept;
 
 // Gives the blocks of this thread's cache and of parked ones to the central lists, and asks the
 // running ones to do so.

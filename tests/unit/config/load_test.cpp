@@ -40,6 +40,7 @@ blocking_threads = 2
 [pools]
 frames_limit = 1048576
 buffers_limit = "64MiB"
+heap_limit = "32MiB"
 [rpc]
 runtime_dir = "/r"
 socket_mode = "0600"
@@ -75,7 +76,7 @@ level = "debug"
   want.memory_limit = {1ull << 30};
   want.state_dir = "/s";
   want.io = {"epoll", "dedicated", 64, 2};
-  want.pools = {{1048576}, {64ull << 20}};
+  want.pools = {{1048576}, {64ull << 20}, {32ull << 20}};
   want.rpc = {"/r", "0600", "zokio", {1ull << 20}, false};
   want.http = {"[::1]:1234"};
   want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};

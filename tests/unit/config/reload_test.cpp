@@ -37,9 +37,10 @@ TEST(Diff, RestartKeysAreNamed) {
 }
 
 TEST(Diff, WhatTheDaemonCanChangeLiveIsLive) {
-  for (const char* key : {"workers", "reactors", "pools.frames_limit", "pools.buffers_limit",
-                          "jobs.concurrency", "jobs.queue_limit", "policy.roots",
-                          "policy.exec.enabled", "policy.allowed_uids", "log.level"})
+  for (const char* key :
+       {"workers", "reactors", "pools.frames_limit", "pools.buffers_limit", "pools.heap_limit",
+        "jobs.concurrency", "jobs.queue_limit", "policy.roots", "policy.exec.enabled",
+        "policy.allowed_uids", "log.level"})
     EXPECT_EQ(find_field(key)->takes, Takes::Live) << key;
   for (const char* key :
        {"state_dir", "memory_limit", "io.backend", "rpc.runtime_dir", "http.address"})

@@ -13,9 +13,10 @@ using CountersTest = PoolsTest;
 
 TEST_F(CountersTest, NamesAndOrder) {
   const auto all = snapshots();
-  ASSERT_EQ(all.size(), 2u);
+  ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0].name, "frames");
   EXPECT_EQ(all[1].name, "buffers");
+  EXPECT_EQ(all[2].name, "heap");
 }
 
 TEST_F(CountersTest, InUseAndObjectsCountBlocks) {

@@ -44,7 +44,7 @@ class PoolsTest : public ::testing::Test {
   }
   void TearDown() override {
     EXPECT_TRUE(set_total_limit(0).has_value());
-    for (const char* pool : {"frames", "buffers"}) EXPECT_TRUE(set_limit(pool, 0).has_value());
+    for (const char* pool : {"frames", "buffers", "heap"}) EXPECT_TRUE(set_limit(pool, 0).has_value());
     expect_empty("after the test");
   }
 
@@ -76,6 +76,9 @@ class ScopedCache {
 
 inline PoolSnapshot frames() {
   return snapshot(PoolId::Frames);
+}
+inline PoolSnapshot heap() {
+  return snapshot(PoolId::Heap);
 }
 inline PoolSnapshot buffers() {
   return snapshot(PoolId::Buffers);

@@ -62,9 +62,12 @@ TEST_F(TrimTest, PagesNobodyTouchedAreNotReported) {
 
 TEST_F(TrimTest, LargeObjectsGoBackWhenFreed) {
   const uint64_t counted = buffers().released_bytes;
-  use(1, 16 * kMiB, /*touch=*/true);
-  EXPECT_EQ(buffers().released_bytes - counted, 16 * kMiB);
+  use(1, 24 * kMiB, /*touch=*/true);  // more than is kept
+  EXPECT_EQ(buffers().released_bytes - counted, 24 * kMiB);
   EXPECT_EQ(buffers().cached_bytes, 0u);
+  use(1, 8 * kMiB, /*touch=*/true);
+  EXPECT_EQ(buffers().cached_bytes, 8 * kMiB);
+  EXPECT_EQ(trim(), 8 * kMiB);
 }
 
 TEST_F(TrimTest, SecondTrimHasNothingToDo) {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The part of a thread's memory cache that is used inline: the magazines of coroutine frames.
-// For mem itself and for frame.h; the rest is in src/mem/thread_cache.h.
+// The part of a thread's memory cache that is used inline: the magazines of coroutine frames and of
+// the heap. For mem itself, frame.h and allocate.h; the rest is in src/mem/thread_cache.h.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "zokio/base/atomic.h"
+#include "zokio/base/cache_line.h"
 #include "zokio/mem/size_class.h"
 #include "zokio/stats/counter.h"
 
@@ -32,18 +33,51 @@ struct Batch {
 // A thread keeps two lots of a class, so that one that allocates and frees around the border of a
 // lot does not go to the central lists each time; lots come and go whole.
 // Source: magazines, Bonwick and Adams, "Magazines and Vmem" (2001).
-struct Magazine {
+struct alignas(kCacheLine) Magazine {
   Batch blocks;
   unsigned capacity = 0;  // of each lot; 0 while the pool shrinks
-  Batch spare;
+  unsigned allowed = 0;   // what capacity may grow to
   stats::Counter hits;
   stats::Counter frees;
+  Batch spare;
 };
 
-struct FrameCache {
+struct InlineCache {
   uint64_t seen_epoch = 0;
   std::array<Magazine, kClasses> frames{};
+  std::array<Magazine, kClasses> heap{};
 };
+
+#if defined(__x86_64__) && !defined(ZOKIO_MODEL) && !defined(__SANITIZE_ADDRESS__)
+#if !defined(__has_feature)
+#define ZOKIO_INLINE_CACHE 1
+#elif !__has_feature(address_sanitizer)
+#define ZOKIO_INLINE_CACHE 1
+#endif
+#endif
+
+#ifdef ZOKIO_INLINE_CACHE
+
+// Null: this thread has no cache. The address is computed by volatile assembler, for the reason in
+// task/context.h.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local InlineCache*
+    thread_inline_cache asm("zokio_thread_inline_cache");
+inline InlineCache* inline_cache() noexcept {
+#ifdef ZOKIO_MALLOC  // no coroutines there
+  return thread_inline_cache;
+#else
+  InlineCache** address;
+  asm volatile(
+      "movq zokio_thread_inline_cache@gottpoff(%%rip), %0\n\t"
+      "addq %%fs:0, %0"
+      : "=r"(address)
+      :
+      : "cc");
+  return *address;
+#endif
+}
+
+#endif
 
 // Grows when caches should look at their pools again: a limit changed, a pool began or ended to
 // shrink, or memory is wanted back.
@@ -53,5 +87,30 @@ extern constinit Atomic<uint64_t> cache_epoch_word;
 inline uint64_t cache_epoch() noexcept {
   return cache_epoch_word.load();
 }
+
+#ifdef ZOKIO_INLINE_CACHE
+
+// The usual case of an allocation and of a free; null and false: there is more to do.
+inline FreeBlock* pop_block(Magazine& magazine) noexcept {
+  FreeBlock* block = magazine.blocks.head;
+  if (block == nullptr) [[unlikely]]
+    return nullptr;
+  magazine.blocks.head = block->next;
+  --magazine.blocks.count;
+  magazine.hits.add();
+  return block;
+}
+inline bool push_block(InlineCache& cache, Magazine& magazine, void* p) noexcept {
+  if (magazine.blocks.count >= magazine.capacity || cache.seen_epoch != cache_epoch()) [[unlikely]]
+    return false;
+  auto* block = static_cast<FreeBlock*>(p);
+  block->next = magazine.blocks.head;
+  magazine.blocks.head = block;
+  ++magazine.blocks.count;
+  magazine.frees.add();
+  return true;
+}
+
+#endif
 
 }  // namespace zokio::mem

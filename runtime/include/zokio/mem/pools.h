@@ -13,10 +13,10 @@
 
 namespace zokio::mem {
 
-enum class PoolId : uint8_t { Frames, Buffers };
-inline constexpr unsigned kPools = 2;
+enum class PoolId : uint8_t { Frames, Buffers, Heap };
+inline constexpr unsigned kPools = 3;
 
-// "frames", "buffers".
+// "frames", "buffers", "heap".
 std::string_view pool_name(PoolId pool) noexcept;
 // Errors: NotFound.
 Result<PoolId> find_pool(std::string_view name);
