@@ -16,6 +16,8 @@ cmake -S "$here/consumer" -B "$work/build" -G Ninja -DCMAKE_CXX_COMPILER=clang++
   -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_BUILD_TYPE=RelWithDebInfo >"$work/log" 2>&1 &&
   cmake --build "$work/build" >>"$work/log" 2>&1 || { tail -n 30 "$work/log"; fail "the consumer does not build"; }
 "$work/build/consumer" || fail "the consumer does not run"
+library=$(find "$work/usr" -name libzokio-malloc.so)
+LD_PRELOAD=$library "$work/build/consumer" || fail "the consumer does not run on libzokio-malloc.so"
 
 # Nothing of our private headers, nothing of this machine.
 [[ -z $(find "$work/usr/include" -path '*/src/*') ]] || fail "private headers were installed"
