@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "zokio/base/sanitizer.h"
 #include "zokio/sync/event.h"
 #include "zokio/sync/oneshot.h"
 #include "zokio/zokio.h"
@@ -32,18 +33,6 @@ std::unique_ptr<Runtime> make_runtime() {
   EXPECT_TRUE(runtime.has_value());
   return *std::move(runtime);
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr uint64_t kMillion = kSanitized ? 50'000 : 1'000'000;
 

@@ -7,22 +7,16 @@
 
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ZOKIO_MEM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ZOKIO_MEM_ASAN 1
-#endif
-#endif
+#include "zokio/base/sanitizer.h"
 
-#ifdef ZOKIO_MEM_ASAN
+#ifdef ZOKIO_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #endif
 
 namespace zokio::mem {
 
-#ifdef ZOKIO_MEM_ASAN
+#ifdef ZOKIO_ASAN
 inline void poison(void* p, std::size_t bytes) noexcept {
   __asan_poison_memory_region(p, bytes);
 }

@@ -7,22 +7,13 @@
 #include <vector>
 
 #include "diagnostics_fixture.h"
+#include "zokio/base/sanitizer.h"
 #include "zokio/sync/oneshot.h"
 
 namespace zokio {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kRounds = 300;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr int kRounds = 300;
-#else
-constexpr int kRounds = 2'000;
-#endif
-#else
-constexpr int kRounds = 2'000;
-#endif
+constexpr int kRounds = kSanitized ? 300 : 2'000;
 
 Task<int> leaf(sync::OneshotReceiver<int> receiver) {
   const Result<int> got = co_await receiver.recv();

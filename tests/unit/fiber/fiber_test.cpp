@@ -9,6 +9,7 @@
 #include <string>
 
 #include "fiber_fixture.h"
+#include "zokio/base/sanitizer.h"
 #include "zokio/sync/event.h"
 #include "zokio/sync/oneshot.h"
 
@@ -19,14 +20,10 @@ using namespace std::chrono_literals;
 using Fiber = test::FiberTest;
 
 // ThreadSanitizer has room for about 8,000 threads and fibers.
-#ifdef __SANITIZE_THREAD__
-constexpr int kMany = 1500;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+#ifdef ZOKIO_TSAN
 constexpr int kMany = 1500;
 #else
 constexpr int kMany = 5000;
-#endif
 #endif
 
 Task<int> twice(int value) {

@@ -159,7 +159,7 @@ TEST_F(HeapTest, ForeignAndDoubleFreesAbort) {
   void* frame = allocate_frame(100);
   EXPECT_DEATH(deallocate(frame), "did not give out|poison");
   free_frame(frame, 100);
-#ifndef ZOKIO_MEM_ASAN
+#ifndef ZOKIO_ASAN
   EXPECT_DEATH(
       {
         // Without a cache a block goes straight to its span, which looks at it.

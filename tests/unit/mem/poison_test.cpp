@@ -22,7 +22,7 @@ TEST_F(PoisonTest, FreeOfAnEmptiedSpanIsABug) {
   EXPECT_DEATH(free_frame(frame, 20'000), "use-after-poison|or twice");
 }
 
-#ifdef ZOKIO_MEM_ASAN
+#ifdef ZOKIO_ASAN
 TEST_F(PoisonTest, UseAfterFreeIsReportedInCacheAndCentralList) {
   for (bool cached : {true, false}) {
     ThreadCache* cache = cached ? acquire_thread_cache() : nullptr;

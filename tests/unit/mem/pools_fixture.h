@@ -13,24 +13,13 @@
 #include <vector>
 
 #include "mem/poison.h"
+#include "zokio/base/sanitizer.h"
 #include "zokio/mem/buffer.h"
 #include "zokio/mem/frame.h"
 #include "zokio/mem/pools.h"
 #include "zokio/mem/thread_cache.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ZOKIO_TEST_TSAN 1
-#endif
-#endif
-
 namespace zokio::mem {
-
-#if defined(ZOKIO_TEST_TSAN) || defined(ZOKIO_MEM_ASAN)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 inline constexpr std::size_t kKiB = 1024;
 inline constexpr std::size_t kMiB = 1024 * kKiB;

@@ -8,17 +8,9 @@
 // read-modify-write of one shared word, which it does understand.
 
 #include "zokio/base/atomic.h"
+#include "zokio/base/sanitizer.h"
 
 namespace zokio {
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ZOKIO_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define ZOKIO_TSAN 1
-#endif
 
 #if defined(ZOKIO_MODEL)
 inline void full_fence() noexcept {

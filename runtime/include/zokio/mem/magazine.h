@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "zokio/base/atomic.h"
+#include "zokio/base/sanitizer.h"
 #include "zokio/base/cache_line.h"
 #include "zokio/mem/size_class.h"
 #include "zokio/stats/counter.h"
@@ -48,12 +49,8 @@ struct InlineCache {
   std::array<Magazine, kClasses> heap{};
 };
 
-#if defined(__x86_64__) && !defined(ZOKIO_MODEL) && !defined(__SANITIZE_ADDRESS__)
-#if !defined(__has_feature)
+#if defined(__x86_64__) && !defined(ZOKIO_MODEL) && !defined(ZOKIO_ASAN)
 #define ZOKIO_INLINE_CACHE 1
-#elif !__has_feature(address_sanitizer)
-#define ZOKIO_INLINE_CACHE 1
-#endif
 #endif
 
 #ifdef ZOKIO_INLINE_CACHE
