@@ -16,7 +16,7 @@
 #include <optional>
 
 #include "zokio/base/assert.h"
-#include "zokio/sync/channel.h"
+#include "zokio/sync/follow.h"
 
 namespace zokio::sync {
 
@@ -30,42 +30,39 @@ struct BroadcastError : Error {
 namespace internal {
 
 template <class T>
-class BroadcastState : public Sides<BroadcastState<T>> {
+class BroadcastState : public Followed<BroadcastState<T>> {
   static_assert(alignof(T) <= 16, "channels align to 16: send a pointer instead");
 
  public:
   explicit BroadcastState(std::size_t capacity) noexcept
       : slots_(static_cast<T*>(mem::allocate_frame(capacity * sizeof(T)))), capacity_(capacity) {}
   ~BroadcastState() {
-    std::destroy_n(slots_, std::min<uint64_t>(sent(), capacity_));
+    std::destroy_n(slots_, std::min<uint64_t>(this->count(), capacity_));
     mem::free_frame(slots_, capacity_ * sizeof(T));
   }
-
-  // How many were ever sent.
-  uint64_t sent() const noexcept { return sent_.load(std::memory_order_acquire); }
 
   void send(T& value) noexcept {
     task::Header* receivers;
     {
-      std::scoped_lock guard(waiters_);
-      const uint64_t sent = sent_.load(std::memory_order_relaxed);
+      std::scoped_lock guard(this->waiters_);
+      const uint64_t sent = this->count();
       T* const slot = &slots_[sent % capacity_];
       if (sent < capacity_)
         std::construct_at(slot, std::move(value));
       else
         std::swap(*slot, value);  // the old one goes when the lock is released
-      sent_.store(sent + 1, std::memory_order_release);
-      receivers = take_all(waiters_.first);
+      receivers = this->count_one();
     }
     wake_all(receivers);
   }
 
   // The value of number `next`, which is advanced.
   std::expected<T, BroadcastError> take(uint64_t& next, Errc otherwise) {
-    std::scoped_lock guard(waiters_);
-    const uint64_t sent = sent_.load(std::memory_order_relaxed);
+    std::scoped_lock guard(this->waiters_);
+    const uint64_t sent = this->count();
     if (next == sent) {
-      if (closed_) return std::unexpected(BroadcastError({Errc::Aborted, "recv", Detail::Closed}));
+      if (this->closed())
+        return std::unexpected(BroadcastError({Errc::Aborted, "recv", Detail::Closed}));
       return std::unexpected(BroadcastError({otherwise, "recv"}));
     }
     if (sent - next > capacity_) {
@@ -77,32 +74,10 @@ class BroadcastState : public Sides<BroadcastState<T>> {
     ++next;
     return value;
   }
-  bool wait(Waiter* waiter, uint64_t next) noexcept {
-    std::scoped_lock guard(waiters_);
-    if (closed_ || next != sent_.load(std::memory_order_relaxed)) return false;
-    push_back(waiters_.first, waiter);
-    return true;
-  }
-  void cancel(Waiter* waiter) noexcept { waiters_.cancel(waiter); }
-
-  void senders_gone() noexcept {
-    task::Header* receivers;
-    {
-      std::scoped_lock guard(waiters_);
-      closed_ = true;
-      receivers = take_all(waiters_.first);
-    }
-    wake_all(receivers);
-  }
-  void receivers_gone() noexcept {}
 
  private:
   T* const slots_;
   const uint64_t capacity_;
-  WaitList waiters_;  // receivers
-  // Written under its lock.
-  Atomic<uint64_t> sent_{0};
-  bool closed_ = false;
 };
 
 }  // namespace internal
@@ -126,30 +101,21 @@ class BroadcastReceiver : public internal::ReceiverHandle<internal::BroadcastSta
   Received try_recv() { return this->queue_->take(next_, Errc::Unavailable); }
 
  private:
-  class [[nodiscard]] Recv : internal::Waiter {
+  friend class internal::Follow<BroadcastReceiver>;
+  static constexpr const char* kName = "broadcast";
+
+  class [[nodiscard]] Recv : public internal::Follow<BroadcastReceiver> {
    public:
-    explicit Recv(BroadcastReceiver& receiver) noexcept : receiver_(receiver) {}
-    bool await_ready() noexcept { return ready() && task::consume_budget(); }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
-      if (ready()) return internal::give_turn(h);
-      return suspend(&kOps, h,
-                     [this]() noexcept { return receiver_.queue_->wait(this, receiver_.next_); });
-    }
+    using internal::Follow<BroadcastReceiver>::Follow;
     Received await_resume() {
-      static_cast<void>(woken());
-      return receiver_.queue_->take(receiver_.next_, Errc::Cancelled);
+      static_cast<void>(this->woken());
+      return this->receiver_.queue_->take(this->receiver_.next_, Errc::Cancelled);
     }
-
-   private:
-    bool ready() const noexcept { return receiver_.queue_->sent() != receiver_.next_; }
-    static void interrupt(task::Wait* base) noexcept {
-      auto* self = static_cast<Recv*>(base);
-      self->receiver_.queue_->cancel(self);
-    }
-    static constexpr task::WaitOps kOps{&interrupt, "broadcast"};
-
-    BroadcastReceiver& receiver_;
   };
+
+  bool is_behind() const noexcept { return this->queue_->count() != next_; }
+  bool wait(internal::Waiter* waiter) noexcept { return this->queue_->wait(waiter, next_); }
+  void cancel(internal::Waiter* waiter) noexcept { this->queue_->cancel(waiter); }
 
   uint64_t next_ = 0;
 };
@@ -170,7 +136,7 @@ class BroadcastSender : public internal::SenderHandle<internal::BroadcastState<T
   // A receiver of what is sent from here on.
   BroadcastReceiver<T> subscribe() noexcept {
     this->queue_->add_receiver();
-    return BroadcastReceiver<T>(this->queue_, this->queue_->sent());
+    return BroadcastReceiver<T>(this->queue_, this->queue_->count());
   }
   uint32_t receivers() const noexcept { return this->queue_->receivers(); }
 };

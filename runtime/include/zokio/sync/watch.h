@@ -12,62 +12,36 @@
 #include <mutex>
 #include <utility>
 
-#include "zokio/sync/channel.h"
+#include "zokio/sync/follow.h"
 
 namespace zokio::sync {
 
 namespace internal {
 
 template <class T>
-class WatchState : public Sides<WatchState<T>> {
+class WatchState : public Followed<WatchState<T>> {
   static_assert(alignof(T) <= 16, "channels align to 16: send a pointer instead");
 
  public:
   explicit WatchState(T initial) noexcept : value_(std::move(initial)) {}
 
-  uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
-  bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
-
   void send(T& value) noexcept {
     task::Header* receivers;
     {
-      std::scoped_lock guard(waiters_);
+      std::scoped_lock guard(this->waiters_);
       std::swap(value_, value);  // the old one goes when the lock is released
-      version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-      receivers = take_all(waiters_.first);
+      receivers = this->count_one();
     }
     wake_all(receivers);
   }
   T read(uint64_t& version) {
-    std::scoped_lock guard(waiters_);
-    version = version_.load(std::memory_order_relaxed);
+    std::scoped_lock guard(this->waiters_);
+    version = this->count();
     return value_;
   }
-  bool wait(Waiter* waiter, uint64_t seen) noexcept {
-    std::scoped_lock guard(waiters_);
-    if (closed() || version() != seen) return false;
-    push_back(waiters_.first, waiter);
-    return true;
-  }
-  void cancel(Waiter* waiter) noexcept { waiters_.cancel(waiter); }
-
-  void senders_gone() noexcept {
-    task::Header* receivers;
-    {
-      std::scoped_lock guard(waiters_);
-      closed_.store(true, std::memory_order_release);
-      receivers = take_all(waiters_.first);
-    }
-    wake_all(receivers);
-  }
-  void receivers_gone() noexcept {}
 
  private:
-  WaitList waiters_;  // receivers
-  T value_;           // guarded by its lock
-  // Written under its lock.
-  Atomic<uint64_t> version_{0};
-  Atomic<bool> closed_{false};
+  T value_;  // guarded by the lock of waiters_
 };
 
 }  // namespace internal
@@ -88,7 +62,7 @@ class WatchReceiver : public internal::ReceiverHandle<internal::WatchState<T>> {
   // to stop first.
   auto changed() noexcept { return Changed(*this); }
   // Whether changed() would return at once. Thread: any.
-  bool has_changed() const noexcept { return this->queue_->version() != seen_; }
+  bool has_changed() const noexcept { return this->queue_->count() != seen_; }
 
   // The latest value; does not count as seen, so that changed() tells of it. Thread: any.
   T borrow() const {
@@ -99,33 +73,26 @@ class WatchReceiver : public internal::ReceiverHandle<internal::WatchState<T>> {
   T borrow_and_update() { return this->queue_->read(seen_); }
 
  private:
-  class [[nodiscard]] Changed : internal::Waiter {
+  friend class internal::Follow<WatchReceiver>;
+  static constexpr const char* kName = "watch";
+
+  class [[nodiscard]] Changed : public internal::Follow<WatchReceiver> {
    public:
-    explicit Changed(WatchReceiver& receiver) noexcept : receiver_(receiver) {}
-    bool await_ready() noexcept { return receiver_.has_changed() && task::consume_budget(); }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> h) noexcept {
-      if (receiver_.has_changed()) return internal::give_turn(h);
-      return suspend(&kOps, h,
-                     [this]() noexcept { return receiver_.queue_->wait(this, receiver_.seen_); });
-    }
+    using internal::Follow<WatchReceiver>::Follow;
     Result<void> await_resume() noexcept {
-      static_cast<void>(woken());
-      const bool closed = receiver_.queue_->closed();  // first: what came before it counts
-      const uint64_t version = receiver_.queue_->version();
-      if (std::exchange(receiver_.seen_, version) != version) return {};
+      static_cast<void>(this->woken());
+      WatchReceiver& receiver = this->receiver_;
+      const bool closed = receiver.queue_->closed();  // first: what came before it counts
+      const uint64_t version = receiver.queue_->count();
+      if (std::exchange(receiver.seen_, version) != version) return {};
       if (closed) return fail(Errc::Aborted, "watch", Detail::Closed);
       return fail(Errc::Cancelled, "watch");
     }
-
-   private:
-    static void interrupt(task::Wait* base) noexcept {
-      auto* self = static_cast<Changed*>(base);
-      self->receiver_.queue_->cancel(self);
-    }
-    static constexpr task::WaitOps kOps{&interrupt, "watch"};
-
-    WatchReceiver& receiver_;
   };
+
+  bool is_behind() const noexcept { return has_changed(); }
+  bool wait(internal::Waiter* waiter) noexcept { return this->queue_->wait(waiter, seen_); }
+  void cancel(internal::Waiter* waiter) noexcept { this->queue_->cancel(waiter); }
 
   uint64_t seen_ = 0;
 };
@@ -146,7 +113,7 @@ class WatchSender : public internal::SenderHandle<internal::WatchState<T>> {
   // A receiver that has seen the value of now.
   WatchReceiver<T> subscribe() noexcept {
     this->queue_->add_receiver();
-    return WatchReceiver<T>(this->queue_, this->queue_->version());
+    return WatchReceiver<T>(this->queue_, this->queue_->count());
   }
   uint32_t receivers() const noexcept { return this->queue_->receivers(); }
 };
