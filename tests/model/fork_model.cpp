@@ -56,7 +56,7 @@ TEST(ForkModel, TwoBranches) {
     int ended[2] = {};
     int seen = 0;
     workers.spawn(fork_two, &ended[0], &seen).detach();
-    for (const char* name : {"worker 1", "worker 2"}) run.thread(name, [&] { workers.work(); });
+    workers.start(run, 2);
     run.go();
     MODEL_CHECK(seen == 4, "both branches ended first");
   }));
@@ -68,8 +68,7 @@ TEST(ForkModel, ThreeBranches) {
     int ended[3] = {};
     int seen = 0;
     workers.spawn(fork_three, &ended[0], &seen).detach();
-    for (const char* name : {"worker 1", "worker 2", "worker 3"})
-      run.thread(name, [&] { workers.work(); });
+    workers.start(run, 3);
     run.go();
     MODEL_CHECK(seen == 3, "all branches ended first");
   }));
@@ -81,7 +80,7 @@ TEST(ForkModel, Cancel) {
     int ended[2] = {};
     int seen = 0;
     auto parent = workers.spawn(fork_waits, &ended[0], &seen);
-    for (const char* name : {"worker 1", "worker 2"}) run.thread(name, [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("canceller", [&] { parent.cancel(); });
     run.go();
     MODEL_CHECK(seen == 2 && ended[0] == 1 && ended[1] == 1, "the cancel reaches both");

@@ -41,8 +41,7 @@ TEST(JoinModel, TheOutcomeArrives) {
     int out = 0;
     auto task = workers.spawn(seven);
     workers.spawn(join, std::move(task), &out).detach();
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.go();
     MODEL_CHECK(out == 7, "joined");
   }));
@@ -54,8 +53,7 @@ TEST(JoinModel, JoinedAndCancelled) {
     int out = 0;
     auto task = workers.spawn(seven);
     auto joiner = workers.spawn(join, std::move(task), &out);
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("canceller", [&] { joiner.cancel(); });
     run.go();
     MODEL_CHECK(out == 7 || out == kCancelled, "one of the two");
@@ -75,8 +73,7 @@ TEST(JoinModel, StraightToTheChild) {
     Workers workers(true);
     int out = 0;
     auto joiner = workers.spawn(spawn_and_join, &out);
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("canceller", [&] { joiner.cancel(); });
     run.go();
     MODEL_CHECK(out == 7 || out == kCancelled, "one of the two");
@@ -89,7 +86,7 @@ TEST(JoinModel, AThreadWaits) {
     Workers workers;
     int out = 0;
     auto task = workers.spawn(seven);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("outside", [&] { out = task.wait().value_or(0); });
     run.go();
     MODEL_CHECK(out == 7, "joined");
@@ -100,7 +97,7 @@ TEST(JoinModel, LetGoWhileItEnds) {
   EXPECT_HOLDS(explore("join: end and let go", {}, [](Execution& run) {
     Workers workers;
     auto task = workers.spawn(seven);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("owner", [&] {
       if (task.finished()) MODEL_CHECK(!task.exception(), "what the task left is visible");
       task.detach();
@@ -132,7 +129,7 @@ TEST(JoinModel, ParametersGoBeforeTheEndIsKnown) {
     Workers workers;
     int gone = 0;
     auto task = workers.spawn(eight, Parameter(&gone));
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("owner", [&] {
       if (task.finished()) MODEL_CHECK(gone == 1, "the end was known before");
       task.detach();

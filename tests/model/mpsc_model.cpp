@@ -64,7 +64,7 @@ TEST(MpscModel, TwoSendersAndAParkingReceiver) {
       auto [sender, receiver] = mpsc_unbounded<Item>();
       auto other = sender;
       workers.spawn(receive_all<false>, std::move(receiver), &log).detach();
-      run.thread("worker", [&] { workers.work(); });
+      workers.start(run);
       run.thread("sender 1", [s = &sender] {
         for (unsigned i : {0u, 1u})
           MODEL_CHECK(s->send(Item(i)).has_value(), "the receiver is there");
@@ -94,8 +94,7 @@ TEST(MpscModel, AFullChannel) {
       workers.spawn(send_one, std::move(sender), 1u).detach();
       workers.spawn(receive_all<true>, std::move(receiver), &log).detach();
     }
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.go();
     MODEL_CHECK(log.closed && log.count == 2, "all of them, and then the end");
     MODEL_CHECK(log.times[0] == 1 && log.times[1] == 1, "each value once");
@@ -110,7 +109,7 @@ TEST(MpscModel, ReceiverCancelled) {
     {
       auto [sender, receiver] = mpsc_unbounded<Item>();
       auto handle = workers.spawn(receive_all<false>, std::move(receiver), &log);
-      run.thread("worker", [&] { workers.work(); });
+      workers.start(run);
       run.thread("sender", [&, s = &sender] {
         sent = s->send(Item(0));
         auto gone = std::move(*s);

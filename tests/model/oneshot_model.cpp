@@ -32,7 +32,7 @@ TEST(OneshotModel, TheValueArrives) {
     int out = kNothing;
     auto [sender, receiver] = oneshot<int>();
     workers.spawn(receive, std::move(receiver), &out).detach();
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("sender", [s = &sender] { s->send(7); });
     run.go();
     MODEL_CHECK(out == 7, "received");
@@ -45,7 +45,7 @@ TEST(OneshotModel, TheSenderGoes) {
     int out = kNothing;
     auto [sender, receiver] = oneshot<int>();
     workers.spawn(receive, std::move(receiver), &out).detach();
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("sender", [s = &sender] { OneshotSender<int> gone(std::move(*s)); });
     run.go();
     MODEL_CHECK(out == kClosed, "told");
@@ -58,7 +58,7 @@ TEST(OneshotModel, SentAndCancelled) {
     int out = kNothing;
     auto [sender, receiver] = oneshot<int>();
     auto handle = workers.spawn(receive, std::move(receiver), &out);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("sender", [s = &sender] { s->send(7); });
     run.thread("canceller", [&] { handle.cancel(); });
     run.go();

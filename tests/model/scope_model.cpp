@@ -65,8 +65,7 @@ TEST(ScopeModel, OneChild) {
     int ended[1] = {};
     int seen = 0;
     workers.spawn(parent_of_one, &ended[0], &seen).detach();
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.go();
     MODEL_CHECK(seen == 1, "the child ended first");
   }));
@@ -79,8 +78,7 @@ TEST(ScopeModel, TwoChildren) {
     int ended[2] = {};
     int seen = 0;
     workers.spawn(parent_of_two, &ended[0], &seen).detach();
-    for (const char* name : {"worker 1", "worker 2", "worker 3"})
-      run.thread(name, [&] { workers.work(); });
+    workers.start(run, 3);
     run.go();
     MODEL_CHECK(seen == 2, "both children ended first");
   }));
@@ -93,8 +91,7 @@ TEST(ScopeModel, BothFail) {
     int ended[2] = {};
     int seen = 0;
     workers.spawn(parent_of_failing, &ended[0], &seen).detach();
-    for (const char* name : {"worker 1", "worker 2", "worker 3"})
-      run.thread(name, [&] { workers.work(); });
+    workers.start(run, 3);
     run.go();
     MODEL_CHECK(seen == 2, "both children ended first, and the error is theirs");
   }));

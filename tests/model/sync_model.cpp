@@ -34,8 +34,7 @@ TEST(SyncModel, AMutexExcludes) {
     Mutex mutex;
     unsigned sum = 0;  // plain: two at once are a race
     for (int i = 0; i < 3; ++i) workers.spawn(add_under, &mutex, &sum).detach();
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.go();
     MODEL_CHECK(sum == 3, "each had its turn");
     MODEL_CHECK(static_cast<bool>(mutex.try_lock()), "it is free");
@@ -49,8 +48,7 @@ TEST(SyncModel, AMutexAndACancel) {
     unsigned sum = 0;
     workers.spawn(add_under, &mutex, &sum).detach();
     auto second = workers.spawn(add_under, &mutex, &sum);
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("canceller", [&] { second.cancel(); });
     run.go();
     MODEL_CHECK(sum == 1 || sum == 2, "the first, at least");
@@ -70,8 +68,7 @@ TEST(SyncModel, ASemaphoreCounts) {
     unsigned one = 0, two = 0;
     workers.spawn(take, &semaphore, int64_t{2}, &two).detach();
     auto cancelled = workers.spawn(take, &semaphore, int64_t{1}, &one);
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("canceller", [&] {
       cancelled.cancel();
       semaphore.release();
@@ -95,8 +92,7 @@ TEST(SyncModel, AnEventIsNotMissed) {
     unsigned data = 0, out[2] = {};
     workers.spawn(wait_for, &event, &data, &out[0]).detach();
     workers.spawn(wait_for, &event, &data, &out[1]).detach();
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("setter", [&] {
       data = 7;
       event.set();
@@ -119,12 +115,39 @@ TEST(SyncModel, ANotificationIsNotMissed) {
     Notify notify;
     Atomic<unsigned> flag{0};
     workers.spawn(wait_for_flag, &notify, &flag).detach();
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("notifier", [&] {
       flag.store(1, std::memory_order_release);
       notify.notify_one();
     });
     run.go();
+  }));
+}
+
+Task<void> answer(Notify* ping, Notify* pong, unsigned* answered) {
+  if (!(co_await ping->wait()).has_value()) co_return;
+  ++*answered;
+  pong->notify_one();
+}
+
+Task<void> ask(Notify* ping, Notify* pong, unsigned* heard) {
+  ping->notify_one();
+  if ((co_await pong->wait()).has_value()) ++*heard;
+}
+
+// The worker goes from who waits straight on with whom it has woken (task/switch.h).
+TEST(SyncModel, APairTakesTurns) {
+  EXPECT_HOLDS(explore("notify: two tasks of one worker, and a cancel", {}, [](Execution& run) {
+    Workers workers(/*keeps_newest=*/true);
+    Notify ping, pong;
+    unsigned answered = 0, heard = 0;
+    workers.spawn(answer, &ping, &pong, &answered).detach();
+    auto asking = workers.spawn(ask, &ping, &pong, &heard);
+    workers.start(run);
+    run.thread("canceller", [&] { asking.cancel(); });
+    run.go();
+    MODEL_CHECK(answered == 1, "asked once");
+    MODEL_CHECK(heard <= 1, "answered once");
   }));
 }
 

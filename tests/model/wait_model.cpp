@@ -80,7 +80,7 @@ TEST(WaitModel, ACancelIsNeverMissed) {
     Resource resource;  // nobody completes it
     int out = kNone;
     auto task = workers.spawn(wait_once, &resource, &out);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("canceller", [&] { task.cancel(); });
     run.go();
     MODEL_CHECK(out == kCancelled, "the cancel ends the wait");
@@ -93,7 +93,7 @@ TEST(WaitModel, CompletedAndCancelled) {
     Resource resource;
     int out = kNone;
     auto task = workers.spawn(wait_once, &resource, &out);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("completer", [&] { resource.complete(); });
     run.thread("canceller", [&] { task.cancel(); });
     run.go();
@@ -107,8 +107,7 @@ TEST(WaitModel, TwoWorkers) {
     Resource resource;
     int out = kNone;
     workers.spawn(wait_once, &resource, &out).detach();
-    run.thread("worker 1", [&] { workers.work(); });
-    run.thread("worker 2", [&] { workers.work(); });
+    workers.start(run, 2);
     run.thread("completer", [&] { resource.complete(); });
     run.go();
     MODEL_CHECK(out == kReady, "nobody cancelled");
@@ -136,7 +135,7 @@ TEST(WaitModel, AScopeIsCancelledOnlyInside) {
     task::CancelScope* scope = nullptr;
     int out[2] = {};
     workers.spawn(in_a_scope, &first, &second, &entered, &scope, &out[0]).detach();
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("canceller", [&] {
       // The scope is in force while `first` is waited for, and that ends by the cancel only.
       while (entered.word.load(std::memory_order_acquire) == 0) model::spin_pause();
@@ -166,7 +165,7 @@ TEST(WaitModel, AShieldHolds) {
     Resource resource;
     int out[2] = {};
     auto task = workers.spawn(wait_in_shield, &resource, &out[0]);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("canceller", [&] {
       task.cancel();
       resource.complete();
@@ -183,7 +182,7 @@ TEST(WaitModel, TwoCancels) {
     Resource one, two;
     int out[2] = {};
     auto task = workers.spawn(wait_twice, &one, &two, &out[0]);
-    run.thread("worker", [&] { workers.work(); });
+    workers.start(run);
     run.thread("canceller 1", [&] { task.cancel(); });
     run.thread("canceller 2", [&] { task.cancel(); });
     run.thread("completer", [&] { one.complete(); });

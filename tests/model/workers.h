@@ -22,7 +22,14 @@ class Workers final : public task::Executor {
       : keeps_newest_(keeps_newest), steals_(steals), group_(task::acquire_group(this)) {}
   ~Workers() { task::release_group(group_); }
 
-  // Runs tasks until all have ended. Thread: those of the execution that are workers.
+  // Threads of `run` that work. Requires: count <= 3.
+  void start(Execution& run, unsigned count = 1) {
+    constexpr const char* kNames[] = {"worker 1", "worker 2", "worker 3"};
+    for (unsigned i = 0; i < count; ++i) run.thread(kNames[i], [this] { work(); });
+  }
+
+ private:
+  // Runs tasks until all have ended.
   void work() {
     Atomic<task::Header*> newest{nullptr};
     task::Context& context = task::context();
@@ -37,6 +44,7 @@ class Workers final : public task::Executor {
       context.current = task;
       context.budget = task::kPollBudget;
       context.switches = task::kInlineSwitches;
+      context.newest_left = task::kInlineSwitches;
       task->resume_point.resume();
       context.current = nullptr;
       if (host.deque.used()) host.settle_forks();
@@ -44,6 +52,7 @@ class Workers final : public task::Executor {
     context = {};
   }
 
+ public:
   template <class F, class... A>
   auto spawn(F f, A... args) {
     return internal::spawn_on(*this, "", std::move(f), std::move(args)...);
