@@ -32,20 +32,32 @@ Task<void> hog_with_ready_tasks(std::atomic<int>* ran, std::atomic<int>* stuck,
   co_await hog(stuck, stop);
 }
 
-TEST(Compensation, AnExtraWorkerRunsWhatIsReadyBehindTheOnlyOne) {
-  auto runtime = make_runtime(1, with(Compensation::ExtraWorker));
+// A worker that is stuck in a task; the two that were ready behind it have run all the same.
+struct Hog {
+  explicit Hog(Runtime& runtime)
+      : handle(runtime.spawn(&hog_with_ready_tasks, &ran, &stuck, &stop)) {
+    await_that([this] { return ran.load() == 2; });
+  }
+  void end() {
+    stop = true;
+    static_cast<void>(handle.wait());
+  }
+
   std::atomic<int> stuck{0};
   std::atomic<int> ran{0};
   std::atomic<bool> stop{false};
-  auto handle = runtime->spawn(&hog_with_ready_tasks, &ran, &stuck, &stop);
-  await_that([&] { return ran.load() == 2; });  // the first is stuck all the time
+  JoinHandle<void> handle;
+};
+
+TEST(Compensation, AnExtraWorkerRunsWhatIsReadyBehindTheOnlyOne) {
+  auto runtime = make_runtime(1, with(Compensation::ExtraWorker));
+  Hog hog(*runtime);
   EXPECT_EQ(runtime->stats().scheduler.workers_extra, 1u);
   EXPECT_EQ(runtime->stats().scheduler.workers_desired, 1u);
   // And what comes from outside.
-  auto outside = runtime->spawn(&count, &ran);
+  auto outside = runtime->spawn(&count, &hog.ran);
   static_cast<void>(outside.wait());
-  stop = true;
-  static_cast<void>(handle.wait());
+  hog.end();
   // The stuck one is back, so the other goes.
   await_that([&] {
     const auto stats = runtime->stats().scheduler;
@@ -72,17 +84,12 @@ TEST(Compensation, NeverMoreThanTheBound) {
 
 TEST(Compensation, AResizeMeanwhileCountsTheOrdinaryOnes) {
   auto runtime = make_runtime(1, with(Compensation::ExtraWorker));
-  std::atomic<int> stuck{0};
-  std::atomic<int> ran{0};
-  std::atomic<bool> stop{false};
-  auto handle = runtime->spawn(&hog_with_ready_tasks, &ran, &stuck, &stop);
-  await_that([&] { return ran.load() == 2; });
+  Hog hog(*runtime);
   const Result<ResizeReport> grown = runtime->resize_workers_blocking(3);
   ASSERT_TRUE(grown.has_value());
   EXPECT_EQ(grown->reached, 3u);
   EXPECT_EQ(runtime->stats().scheduler.workers_desired, 3u);
-  stop = true;
-  static_cast<void>(handle.wait());
+  hog.end();
   await_that([&] { return runtime->stats().scheduler.workers_extra == 0; });
   await_that([&] {
     const auto workers = runtime->stats().scheduler.workers;
@@ -93,14 +100,9 @@ TEST(Compensation, AResizeMeanwhileCountsTheOrdinaryOnes) {
 
 TEST(Compensation, WakeLetsOthersTakeOver) {
   auto runtime = make_runtime(2, with(Compensation::Wake));
-  std::atomic<int> stuck{0};
-  std::atomic<int> ran{0};
-  std::atomic<bool> stop{false};
-  auto handle = runtime->spawn(&hog_with_ready_tasks, &ran, &stuck, &stop);
-  await_that([&] { return ran.load() == 2; });
+  Hog hog(*runtime);
   EXPECT_EQ(runtime->stats().scheduler.workers_extra, 0u);
-  stop = true;
-  static_cast<void>(handle.wait());
+  hog.end();
 }
 
 }  // namespace

@@ -26,6 +26,12 @@ inline void await_that(const std::function<bool()>& holds) {
   while (!holds()) std::this_thread::yield();
 }
 
+template <class T>
+void cancel_and_wait(JoinHandle<T>& handle) {
+  handle.cancel();
+  static_cast<void>(handle.wait());
+}
+
 inline const DumpedTask* find_task(const TaskDump& dump, std::string_view name) {
   const auto at = std::ranges::find(dump.tasks, name, &DumpedTask::name);
   return at != dump.tasks.end() ? &*at : nullptr;

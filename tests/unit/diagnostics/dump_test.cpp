@@ -42,8 +42,7 @@ void expect_chain(Runtime& runtime, Wait wait, std::string_view what) {
   EXPECT_THAT(task.chain[1], HasSubstr("middle<"));
   EXPECT_THAT(task.chain[2], HasSubstr("outermost<"));
   EXPECT_EQ(task.id, handle.id());
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 TEST(Dump, ShowsWhoSleeps) {
@@ -65,8 +64,7 @@ TEST(Dump, ShowsWhoJoins) {
   auto runtime = make_runtime(2);
   auto child = runtime->spawn_named("child", &sleep_long);
   expect_chain(*runtime, [&child]() -> JoinHandle<void>& { return child; }, "join");
-  child.cancel();
-  static_cast<void>(child.wait());
+  cancel_and_wait(child);
 }
 
 Task<void> accept_nobody() {
@@ -82,8 +80,7 @@ TEST(Dump, ShowsWhoWaitsForIo) {
   const DumpedTask& task = *find_task(dump, "accept");
   EXPECT_TRUE(task.complete);
   EXPECT_THAT(short_chain(task), ElementsAre("accept", "accept_nobody"));
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 // Functions without parameters are named exactly.
@@ -101,8 +98,7 @@ TEST(Dump, NamesFunctionsAsTheSourceDoes) {
   EXPECT_THAT(find_task(dump, "exact")->chain,
               ElementsAre("zokio::(anonymous namespace)::sleeper()",
                           "zokio::(anonymous namespace)::caller()"));
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 Stream<int> numbers() {
@@ -119,8 +115,7 @@ TEST(Dump, FollowsTheChainThroughAStream) {
   auto handle = runtime->spawn_named("stream", &consumer);
   const TaskDump dump = dump_when_waiting(*runtime, "stream", "sleep");
   EXPECT_THAT(short_chain(*find_task(dump, "stream")), ElementsAre("numbers", "consumer"));
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 // A coroutine of another library: its promise is none of ours, and it is lazy, too.
@@ -170,8 +165,7 @@ TEST(Dump, SaysThatAChainOfAnotherLibraryHasAGap) {
   EXPECT_FALSE(task.complete);
   EXPECT_THAT(short_chain(task), ElementsAre("foreign", "calls_foreign"));
   EXPECT_THAT(dump.to_text(), HasSubstr("..."));
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 Task<void> on_fiber() {
@@ -186,8 +180,7 @@ TEST(Dump, ShowsAFiberAsTheCoroutineThatDrivesIt) {
   const DumpedTask& task = *find_task(dump, "fiber");
   EXPECT_TRUE(task.complete);
   EXPECT_EQ(short_chain(task).back(), "on_fiber");
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 Task<void> spin_until(std::atomic<bool>* stop) {
@@ -230,8 +223,7 @@ TEST(Dump, AWaitThatCannotBeCancelledHasANameToo) {
   auto handle = runtime->spawn_named("parent", &wait_for_children, 1);
   const TaskDump dump = dump_when_waiting(*runtime, "parent", "join");
   EXPECT_TRUE(find_task(dump, "parent")->complete);
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 Task<void> recurse(int depth) {
@@ -247,8 +239,7 @@ TEST(Dump, ALongChainIsCutAndSaysSo) {
   const TaskDump dump = dump_when_waiting(*runtime, "deep", "sleep");
   EXPECT_EQ(find_task(dump, "deep")->chain.size(), kDumpDepth);
   EXPECT_FALSE(find_task(dump, "deep")->complete);
-  handle.cancel();
-  static_cast<void>(handle.wait());
+  cancel_and_wait(handle);
 }
 
 TEST(Dump, TakesNoMoreTasksThanAsked) {
