@@ -2,6 +2,7 @@
 // Trace events: what is recorded, what is not, and what a full ring keeps.
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -157,6 +158,24 @@ TEST(Trace, PollsOfGroupsAreTimed) {
     EXPECT_GE(timed(), before + (traced ? 3'000 : 50));
     static_cast<void>(runtime->stop_trace());
   }
+}
+
+// As a viewer draws it: in the row of a worker nothing that lasts reaches into the next.
+TEST(Trace, WhatLastsDoesNotOverlap) {
+  auto runtime = make_runtime(2);
+  runtime->start_trace(std::chrono::hours(1));
+  auto other = runtime->spawn(&naps);
+  static_cast<void>(runtime->block_on(&yields, 300));
+  static_cast<void>(other.wait());
+  const Trace trace = runtime->stop_trace();
+  std::map<uint32_t, int64_t> ends;
+  for (const TraceEvent& event : trace.events) {
+    if (event.kind != TraceKind::Run && event.kind != TraceKind::Park) continue;
+    int64_t& end = ends[event.thread];
+    EXPECT_GE(event.at_ns, end);
+    end = event.at_ns + static_cast<int64_t>(event.value);
+  }
+  EXPECT_FALSE(ends.empty());
 }
 
 TEST(Trace, OffRecordsNothing) {
