@@ -125,14 +125,16 @@ TEST(SyncModel, ANotificationIsNotMissed) {
 }
 
 Task<void> answer(Notify* ping, Notify* pong, unsigned* answered) {
-  if (!(co_await ping->wait()).has_value()) co_return;
+  const auto asked = co_await ping->wait();
+  if (!asked.has_value()) co_return;
   ++*answered;
   pong->notify_one();
 }
 
 Task<void> ask(Notify* ping, Notify* pong, unsigned* heard) {
   ping->notify_one();
-  if ((co_await pong->wait()).has_value()) ++*heard;
+  const auto answered = co_await pong->wait();
+  if (answered.has_value()) ++*heard;
 }
 
 // The worker goes from who waits straight on with whom it has woken (task/switch.h).
