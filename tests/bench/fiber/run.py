@@ -10,11 +10,12 @@ mechanism alone: it has no task, no scheduler and no cancellation, so it is the 
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import subprocess
+import sys
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import results
 
 WORKLOADS = [
     ("ready", "ns", ["zokio"], "await of what is there already"),
@@ -31,13 +32,6 @@ def measure(program, impl, workload):
     return json.loads(done.stdout)["value"]
 
 
-def environment():
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-            "compiler": "clang 19 -O3", "load_average": [round(x, 2) for x in os.getloadavg()]}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, type=Path)
@@ -47,22 +41,19 @@ def main():
     arguments = parser.parse_args()
     runs = arguments.runs or (2 if arguments.quick else 10)
     samples = {}
-    env = environment()
+    env = results.environment({"boost": "libboost-context-dev"})
     for i in range(runs):
         for workload, unit, impls, _ in WORKLOADS:
             for impl in impls if i % 2 == 0 else reversed(impls):
                 value = measure(arguments.bin / "fiber_bench", impl, workload)
                 samples.setdefault((workload, unit, impl), []).append(value)
 
-    new = [{"name": f"fiber/{workload}", "impl": impl, "unit": unit, "median": statistics.median(values),
-            "min": min(values), "max": max(values), "runs": len(values), "checksum_ok": True, "env": env}
+    env["load_average_after"] = results.load()
+    new = [results.record(f"fiber/{workload}", impl, unit, values, env)
            for (workload, unit, impl), values in samples.items()]
-    old = json.loads(arguments.out.read_text()) if arguments.out.exists() else []
-    kept = [r for r in old if not r["name"].startswith("fiber/")]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(kept + new, indent=1) + "\n")
+    results.save(arguments.out, new, "fiber/", whole=True)
 
-    print(f"{env['cpu']}, {env['cores']} cores, Linux {env['kernel']}, load {env['load_average'][0]}, {runs} runs")
+    print(f"{results.headline(env)}, {runs} runs")
     for workload, unit, impls, meaning in WORKLOADS:
         for impl in impls:
             r = next(r for r in new if r["name"] == f"fiber/{workload}" and r["impl"] == impl)

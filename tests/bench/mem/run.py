@@ -12,12 +12,9 @@ A block that is not as it was written ends the benchmark. README.md says what ea
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -25,7 +22,9 @@ from pathlib import Path
 
 import rows
 
-HERE = Path(__file__).resolve().parent
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import results
+
 PRELOADS = {"mimalloc": "libmimalloc.so", "jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
 PACKAGES = {"glibc": "libc6", "mimalloc": "libmimalloc-dev", "jemalloc": "libjemalloc2",
             "tcmalloc": "libtcmalloc-minimal4", "clang": "clang-19"}
@@ -92,38 +91,6 @@ def run_rounds(all_programs, chosen, runs, ms):
     return samples
 
 
-def output_of(*argv):
-    try:
-        return subprocess.run(argv, capture_output=True, text=True, cwd=HERE).stdout.strip()
-    except OSError:
-        return "unknown"
-
-
-def read(path):
-    return Path(path).read_text().strip() if Path(path).exists() else "none"
-
-
-def environment():
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    versions = {name: output_of("dpkg-query", "-W", "-f=${Version}", package) for name, package in PACKAGES.items()}
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-            "governor": read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            "huge_pages": read("/sys/kernel/mm/transparent_hugepage/enabled"),
-            "compiler": "clang 19 -O3", "versions": versions, "commit": output_of("git", "rev-parse", "--short", "HEAD"),
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "load_average": [round(x, 2) for x in os.getloadavg()]}
-
-
-def save(path, new, whole):
-    """Keeps what other benchmarks wrote; replaces what this one measured."""
-    old = json.loads(path.read_text()) if path.exists() else []
-    measured = {(r["name"], r["impl"]) for r in new}
-    stale = (lambda r: r["name"].startswith("mem/")) if whole else (lambda r: (r["name"], r["impl"]) in measured)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([r for r in old if not stale(r)] + new, indent=1) + "\n")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, type=Path)
@@ -140,15 +107,12 @@ def main():
     all_programs = programs(arguments.bin.resolve(), peers)
     chosen = [(workload, threads) for workload, counts in rows.THREADS.items() for threads in counts
               if re.search(arguments.only, f"{workload}/t{threads}")]
-    env = environment()
+    env = results.environment(PACKAGES)
     samples = run_rounds(all_programs, chosen, runs, 20 if arguments.quick else 50)
-    env["load_average_after"] = [round(x, 2) for x in os.getloadavg()]
-    new = [{"name": name, "impl": impl, "unit": unit, "median": statistics.median(values), "min": min(values),
-            "max": max(values), "runs": len(values), "checksum_ok": True, "env": env}
-           for (name, impl, unit), values in samples.items()]
-    save(arguments.out, new, whole=not arguments.only and len(peers) == len(PRELOADS))
-    print(f"{env['cpu']}, {env['cores']} cores, Linux {env['kernel']}, load {env['load_average'][0]} before and "
-          f"{env['load_average_after'][0]} after\n" + ", ".join(f"{k} {v}" for k, v in env["versions"].items()))
+    env["load_average_after"] = results.load()
+    new = [results.record(name, impl, unit, values, env) for (name, impl, unit), values in samples.items()]
+    results.save(arguments.out, new, "mem/", whole=not arguments.only and len(peers) == len(PRELOADS))
+    print(results.headline(env))
     rows.print_table(new)
 
 

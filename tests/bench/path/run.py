@@ -11,17 +11,17 @@ who is ahead. A run whose jobs do not add up ends the benchmark.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import results
 
 # name, mode of the client, clients, jobs in a run, what is taken from it
 WORKLOADS = [
@@ -124,11 +124,8 @@ def round_of(impl, bin_dir, work, quick, samples):
 
 def environment(bin_dir, work):
     sync = measure(bin_dir, "disk", "sync", 1, 200, ["--dir", str(work)])
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
-            "filesystem": filesystem(work), "write_fdatasync_p50_ns": sync["p50_ns"],
-            "beanstalkd": subprocess.run(["beanstalkd", "-v"], capture_output=True, text=True).stdout.strip()}
+    return dict(results.environment({"beanstalkd": "beanstalkd"}),
+                filesystem=filesystem(work), write_fdatasync_p50_ns=sync["p50_ns"])
 
 
 def filesystem(path):
@@ -139,19 +136,6 @@ def filesystem(path):
         if inside and len(mount) >= len(best[0]):
             best = (mount, kind)
     return best[1]
-
-
-def records(samples, env):
-    for (name, impl, unit), values in samples.items():
-        yield {"name": name, "impl": impl, "unit": unit, "median": statistics.median(values), "min": min(values),
-               "max": max(values), "runs": len(values), "checksum_ok": True, "env": env}
-
-
-def save(path, new):
-    """Keeps what other benchmarks wrote; replaces what this one measured."""
-    old = json.loads(path.read_text()) if path.exists() else []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([r for r in old if not r["name"].startswith("path/")] + new, indent=1) + "\n")
 
 
 def shown(value, unit):
@@ -199,10 +183,11 @@ def main():
             print(f"round {i + 1} of {arguments.runs}", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    new = list(records(samples, env))
-    save(arguments.out, new)
-    print(f"{env['cpu']}, {env['cores']} cores, {env['filesystem']}, write and fdatasync of 512 bytes "
-          f"p50 {env['write_fdatasync_p50_ns'] / 1e3:,.0f} us, {env['beanstalkd']}")
+    env["load_average_after"] = results.load()
+    new = [results.record(name, impl, unit, values, env) for (name, impl, unit), values in samples.items()]
+    results.save(arguments.out, new, "path/", whole=True)
+    print(f"{results.headline(env)}\n{env['filesystem']}, write and fdatasync of 512 bytes "
+          f"p50 {env['write_fdatasync_p50_ns'] / 1e3:,.0f} us")
     table(new)
 
 

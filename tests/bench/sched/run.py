@@ -13,13 +13,10 @@ that differs ends the benchmark. README.md says what each workload is.
 
 import argparse
 import ctypes
-import datetime
 import json
 import os
-import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -27,8 +24,13 @@ from pathlib import Path
 
 import rows
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import results
+
 HERE = Path(__file__).resolve().parent
 PEERS = ["tokio", "tbb", "asio", "threads"]
+PACKAGES = {"tokio": "librust-tokio-dev", "rustc": "rustc", "tbb": "libtbb-dev", "asio": "libasio-dev",
+            "mimalloc": "libmimalloc-dev", "glibc": "libc6", "clang": "clang-19"}
 MIMALLOC = "libmimalloc.so"
 REGISTRY = Path("/usr/share/cargo/registry")
 
@@ -104,35 +106,8 @@ def run_rounds(all_programs, chosen, runs, ms):
     return samples
 
 
-def output_of(*argv):
-    try:
-        return subprocess.run(argv, capture_output=True, text=True, cwd=HERE).stdout.strip()
-    except OSError:
-        return "unknown"
-
-
-def versions():
-    packages = {"tokio": "librust-tokio-dev", "rustc": "rustc", "tbb": "libtbb-dev", "asio": "libasio-dev",
-                "mimalloc": "libmimalloc-dev", "glibc": "libc6", "clang": "clang-19"}
-    return {name: output_of("dpkg-query", "-W", "-f=${Version}", package) for name, package in packages.items()}
-
-
-def environment():
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-            "governor": governor.read_text().strip() if governor.exists() else "none",
-            "compiler": "clang 19 -O3", "versions": versions(), "commit": output_of("git", "rev-parse", "--short", "HEAD"),
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "load_average": [round(x, 2) for x in os.getloadavg()]}
-
-
 def records(samples, env):
-    new = []
-    for (name, impl, unit), values in samples.items():
-        new.append({"name": name, "impl": impl, "unit": unit, "median": statistics.median(values), "min": min(values),
-                    "max": max(values), "runs": len(values), "checksum_ok": True, "env": env})
+    new = [results.record(name, impl, unit, values, env) for (name, impl, unit), values in samples.items()]
     # Tokio's figure is the better of its two; both stay in the file.
     both = {}
     for record in new:
@@ -142,15 +117,6 @@ def records(samples, env):
         best = min(pair, key=lambda r: r["median"])
         new.append(dict(best, impl="tokio", env=dict(env, malloc=best["impl"].removeprefix("tokio-"))))
     return new
-
-
-def save(path, new, whole):
-    """Keeps what other benchmarks wrote; replaces what this one measured."""
-    old = json.loads(path.read_text()) if path.exists() else []
-    measured = {(r["name"], r["impl"]) for r in new}
-    stale = (lambda r: r["name"].startswith("sched/")) if whole else (lambda r: (r["name"], r["impl"]) in measured)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([r for r in old if not stale(r)] + new, indent=1) + "\n")
 
 
 def main():
@@ -171,13 +137,12 @@ def main():
     chosen = [(workload, workers) for workload, counts in rows.WORKERS.items() for workers in counts
               if any(workload in p.workloads for p in all_programs)
               and (workload == "control" or re.search(arguments.only, f"{workload}/w{workers}"))]
-    env = environment()
+    env = results.environment(PACKAGES)
     samples = run_rounds(all_programs, chosen, runs, ms)
-    env["load_average_after"] = [round(x, 2) for x in os.getloadavg()]
+    env["load_average_after"] = results.load()
     new = records(samples, env)
-    save(arguments.out, new, whole=not arguments.only and len(peers) == len(PEERS))
-    print(f"{env['cpu']}, {env['cores']} cores, Linux {env['kernel']}, load {env['load_average'][0]} before and "
-          f"{env['load_average_after'][0]} after\n" + ", ".join(f"{k} {v}" for k, v in env["versions"].items()))
+    results.save(arguments.out, new, "sched/", whole=not arguments.only and len(peers) == len(PEERS))
+    print(results.headline(env))
     rows.print_table(new, peers)
 
 
