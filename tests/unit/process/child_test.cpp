@@ -115,7 +115,7 @@ Task<void> merged() {
   auto refused = command.spawn();
   CO_ASSERT(!refused.has_value());
   EXPECT_EQ(refused.error().code, Errc::InvalidArgument);
-  EXPECT_EQ(refused.error().where, "standard_output");
+  EXPECT_STREQ(refused.error().where, "standard_output");
 }
 
 TEST_P(ProcessTest, MergedOutputKeepsTheOrderOfWriting) {
