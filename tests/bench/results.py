@@ -9,6 +9,8 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -47,6 +49,22 @@ def headline(env):
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items())
     return (f"{env['cpu']}, {env['cores']} cores, Linux {env['kernel']}, load {env['load_average'][0]} before and "
             f"{env['load_average_after'][0]} after" + (f"\n{versions}" if versions else ""))
+
+
+def run_rounds(name, programs, chosen, runs, ms):
+    """{(name, impl, unit): values}; `name` is a format of a workload, or a part of one, and a number of threads.
+    Programs have `impl`, `workloads` and measure(); they take turns, in an order that turns from round to round."""
+    samples = {}
+    began = time.monotonic()
+    for i in range(runs):
+        for workload, threads in chosen:
+            able = [p for p in programs if workload in p.workloads]
+            turn = i % max(1, len(able))
+            for program in able[turn:] + able[:turn]:
+                for part, (value, unit) in program.measure(workload, threads, ms).items():
+                    samples.setdefault((name.format(part, threads), program.impl, unit), []).append(value)
+        print(f"round {i + 1} of {runs}, {time.monotonic() - began:,.0f} s", file=sys.stderr, flush=True)
+    return samples
 
 
 def record(name, impl, unit, values, env):

@@ -18,20 +18,18 @@
 
 namespace zokio::test {
 
-inline unsigned open_fds() {
+inline unsigned entries_of(const char* path) {
   unsigned count = 0;
-  DIR* dir = opendir("/proc/self/fd");
+  DIR* dir = opendir(path);
   while (readdir(dir) != nullptr) ++count;
   closedir(dir);
   return count;
 }
-
+inline unsigned open_fds() {
+  return entries_of("/proc/self/fd");
+}
 inline unsigned open_threads() {
-  unsigned count = 0;
-  DIR* dir = opendir("/proc/self/task");
-  while (readdir(dir) != nullptr) ++count;
-  closedir(dir);
-  return count;
+  return entries_of("/proc/self/task");
 }
 
 // Waits for `condition` without a fixed sleep: a loaded machine gets the time it needs.

@@ -58,8 +58,8 @@ std::string_view pool_name(PoolId id) noexcept {
 }
 
 Result<PoolId> find_pool(std::string_view name) {
-  for (PoolId id : {PoolId::Frames, PoolId::Buffers, PoolId::Heap}) {
-    if (name == pool_name(id)) return id;
+  for (unsigned i = 0; i < kPools; ++i) {
+    if (const PoolId id = pool(i).id(); name == pool_name(id)) return id;
   }
   return fail(Errc::NotFound, "pool");
 }
@@ -88,7 +88,9 @@ PoolSnapshot snapshot(PoolId id) {
 }
 
 std::vector<PoolSnapshot> snapshots() {
-  return {snapshot(PoolId::Frames), snapshot(PoolId::Buffers), snapshot(PoolId::Heap)};
+  std::vector<PoolSnapshot> all;
+  for (unsigned i = 0; i < kPools; ++i) all.push_back(snapshot(pool(i).id()));
+  return all;
 }
 
 Result<LimitReport> set_limit(std::string_view name, uint64_t bytes, bool force) {

@@ -17,7 +17,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import rows
@@ -76,21 +75,6 @@ def programs(bin_dir, peers):
     return found + [Program(impl, bin_dir / f"bench_mem_{impl}") for impl in ("zokio", "floor", "control")]
 
 
-def run_rounds(all_programs, chosen, runs, ms):
-    """{(name, impl, unit): values}; name is mem/<workload>/<size>/t<N>."""
-    samples = {}
-    began = time.monotonic()
-    for i in range(runs):
-        for workload, threads in chosen:
-            able = [p for p in all_programs if workload in p.workloads]
-            turn = i % max(1, len(able))
-            for program in able[turn:] + able[:turn]:
-                for part, (value, unit) in program.measure(workload, threads, ms).items():
-                    samples.setdefault((f"mem/{part}/t{threads}", program.impl, unit), []).append(value)
-        print(f"round {i + 1} of {runs}, {time.monotonic() - began:,.0f} s", file=sys.stderr, flush=True)
-    return samples
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, type=Path)
@@ -108,7 +92,7 @@ def main():
     chosen = [(workload, threads) for workload, counts in rows.THREADS.items() for threads in counts
               if re.search(arguments.only, f"{workload}/t{threads}")]
     env = results.environment(PACKAGES)
-    samples = run_rounds(all_programs, chosen, runs, 20 if arguments.quick else 50)
+    samples = results.run_rounds("mem/{}/t{}", all_programs, chosen, runs, 20 if arguments.quick else 50)
     env["load_average_after"] = results.load()
     new = [results.record(name, impl, unit, values, env) for (name, impl, unit), values in samples.items()]
     results.save(arguments.out, new, "mem/", whole=not arguments.only and len(peers) == len(PRELOADS))

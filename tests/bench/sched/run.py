@@ -19,7 +19,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import rows
@@ -91,21 +90,6 @@ def programs(bin_dir, peers, build_dir):
     return found
 
 
-def run_rounds(all_programs, chosen, runs, ms):
-    """{(name, impl, unit): values}; name is sched/<workload>/w<N>."""
-    samples = {}
-    began = time.monotonic()
-    for i in range(runs):
-        for workload, workers in chosen:
-            able = [p for p in all_programs if workload in p.workloads]
-            turn = i % max(1, len(able))
-            for program in able[turn:] + able[:turn]:
-                for part, (value, unit) in program.measure(workload, workers, ms).items():
-                    samples.setdefault((f"sched/{part}/w{workers}", program.impl, unit), []).append(value)
-        print(f"round {i + 1} of {runs}, {time.monotonic() - began:,.0f} s", file=sys.stderr, flush=True)
-    return samples
-
-
 def records(samples, env):
     new = [results.record(name, impl, unit, values, env) for (name, impl, unit), values in samples.items()]
     # Tokio's figure is the better of its two; both stay in the file.
@@ -138,7 +122,7 @@ def main():
               if any(workload in p.workloads for p in all_programs)
               and (workload == "control" or re.search(arguments.only, f"{workload}/w{workers}"))]
     env = results.environment(PACKAGES)
-    samples = run_rounds(all_programs, chosen, runs, ms)
+    samples = results.run_rounds("sched/{}/w{}", all_programs, chosen, runs, ms)
     env["load_average_after"] = results.load()
     new = records(samples, env)
     results.save(arguments.out, new, "sched/", whole=not arguments.only and len(peers) == len(PEERS))
