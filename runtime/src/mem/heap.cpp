@@ -24,10 +24,10 @@ Pool& heap() noexcept {
   return pool(PoolId::Heap);
 }
 
-void* allocate_large(std::size_t bytes, bool& fresh) noexcept {
+void* allocate_large(std::size_t bytes, bool* fresh = nullptr) noexcept {
   if (bytes > kMaxAllocation) return nullptr;
   Refusal why = Refusal::None;
-  return heap().obtain_large(bytes, /*may_exceed=*/false, why, &fresh);
+  return heap().obtain_large(bytes, /*may_exceed=*/false, why, fresh);
 }
 
 // Requires: `p` is a block of the heap. Whatever else it is would be found here or in the check of
@@ -51,8 +51,7 @@ constexpr std::size_t kMoveFrom = std::size_t{4} << 20;
 
 void* allocate_slow(std::size_t bytes) noexcept {
   if (bytes <= kMaxBlock) return allocate_class_slow(class_of(bytes));
-  bool fresh = false;
-  return allocate_large(bytes, fresh);
+  return allocate_large(bytes);
 }
 
 void* allocate_class_slow(unsigned cls) noexcept {
@@ -92,13 +91,12 @@ void* allocate_aligned(std::size_t bytes, std::size_t alignment) noexcept {
     while (class_bytes(cls) % alignment != 0) ++cls;
     return allocate(class_bytes(cls));
   }
-  bool fresh = false;
-  return allocate_large(bytes, fresh);
+  return allocate_large(bytes);
 }
 
 void* allocate_zeroed(std::size_t bytes) noexcept {
   bool fresh = false;
-  void* p = bytes > kMaxBlock ? allocate_large(bytes, fresh) : allocate(bytes);
+  void* p = bytes > kMaxBlock ? allocate_large(bytes, &fresh) : allocate(bytes);
   if (p != nullptr && !fresh) std::memset(p, 0, bytes);
   return p;
 }
@@ -122,7 +120,7 @@ void* reallocate(void* p, std::size_t bytes) noexcept {
     std::memcpy(to, p, kept);
     deallocate(p);
   } else {
-    heap().give_moved(p);
+    heap().give_large(p, /*keep=*/false);
   }
   return to;
 }

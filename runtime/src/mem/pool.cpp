@@ -129,17 +129,11 @@ void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why, bool*
   return object;
 }
 
-void Pool::give_large(void* object) noexcept {
+void Pool::give_large(void* object, bool keep) noexcept {
   const std::size_t size = large_head(object).bytes;
   counts_.large_frees.add_shared();
   counts_.large_freed_bytes.add_shared(size);
-  if (shrinking() || !large_.put(object)) release_large(object);
-}
-
-void Pool::give_moved(void* object) noexcept {
-  counts_.large_frees.add_shared();
-  counts_.large_freed_bytes.add_shared(large_head(object).bytes);
-  release_large(object);
+  if (!keep || shrinking() || !large_.put(object)) release_large(object);
 }
 
 uint64_t Pool::release_large(void* object) noexcept {

@@ -65,9 +65,8 @@ class Pool : Pinned {
   // Objects above kMaxBlock, one mapping each. `fresh` is set when every byte is 0.
   void* obtain_large(std::size_t bytes, bool may_exceed, Refusal& why,
                      bool* fresh = nullptr) noexcept;
-  void give_large(void* object) noexcept;
-  // The same for one whose pages were moved to another, which is not worth keeping.
-  void give_moved(void* object) noexcept;
+  // `keep`: it may be kept for the next; not worth it when its pages were moved to another.
+  void give_large(void* object, bool keep = true) noexcept;
 
   // Releases the empty spans of all classes and the large objects that are kept; resident bytes
   // released.
