@@ -45,7 +45,7 @@ struct Filled {
   Filled() : cache(acquire_thread_cache()) { cache->put(PoolId::Frames, kClass, take(*cache)); }
   ~Filled() { release_thread_cache(cache); }
   unsigned blocks() const {
-    return cache->magazine(static_cast<unsigned>(PoolId::Frames), kClass).blocks.count;
+    return cache->magazine(static_cast<unsigned>(PoolId::Frames), kClass).count();
   }
   ThreadCache* cache;
 };

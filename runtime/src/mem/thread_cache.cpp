@@ -54,17 +54,17 @@ unsigned capacity_of(PoolId id, uint64_t limit, unsigned cls) noexcept {
 
 constinit thread_local ThreadCache* this_thread_cache = nullptr;
 #ifdef ZOKIO_INLINE_CACHE
+constinit InlineCache no_inline_cache;
 // Used: reads are by assembler, which link-time optimisation does not see.
-[[gnu::used]] constinit thread_local InlineCache* thread_inline_cache = nullptr;
+[[gnu::used]] constinit thread_local InlineCache* thread_inline_cache = &no_inline_cache;
 #endif
 
 FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
   if (seen_epoch != cache_epoch()) follow_epoch();
   Magazine& magazine = of(id)[cls];
   if (magazine.spare.count != 0) {
-    magazine.blocks = std::exchange(magazine.spare, {});
-    magazine.hits.add();
-    return magazine.blocks.pop();
+    magazine.put_lot(std::exchange(magazine.spare, {}));
+    return pop(magazine);
   }
   Pool& p = pool(id);
   if (magazine.capacity < magazine.allowed) grow(magazine, cls);
@@ -72,18 +72,18 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
   if (blocks.count == 0) return nullptr;
   p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
   FreeBlock* block = blocks.pop();
-  magazine.blocks = blocks;
+  magazine.put_lot(blocks);
   return block;
 }
 
 void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   Magazine& magazine = of(id)[cls];
   // The older lot goes: the blocks freed last are those in the processor's cache.
-  Batch given = std::exchange(magazine.spare, std::exchange(magazine.blocks, {}));
-  if (magazine.capacity > 0)
-    magazine.blocks.push(block);
-  else
-    given.push(block);
+  Batch given = std::exchange(magazine.spare, magazine.take_lot());
+  magazine.frees.add();
+  Batch first;
+  (magazine.capacity > 0 ? first : given).push(block);
+  magazine.put_lot(first);
   if (given.count != 0) pool(id).give(cls, given);
 }
 
@@ -94,15 +94,16 @@ void ThreadCache::grow(Magazine& magazine, unsigned cls) noexcept {
   const std::size_t bytes = 2 * more * class_bytes(cls);
   if (grown_bytes_ + bytes > kGrowthBytes) return;
   grown_bytes_ += bytes;
-  magazine.capacity += more;
+  magazine.set_capacity(magazine.capacity + more);
 }
 
 void ThreadCache::drain() noexcept {
   for (unsigned i = 0; i < kPools; ++i) {
     std::array<Magazine, kClasses>& magazines = of(static_cast<PoolId>(i));
     for (unsigned cls = 0; cls < kClasses; ++cls) {
-      for (Batch* lot : {&magazines[cls].blocks, &magazines[cls].spare})
-        if (lot->count != 0) pool(i).give(cls, std::exchange(*lot, {}));
+      Magazine& magazine = magazines[cls];
+      for (const Batch lot : {magazine.take_lot(), std::exchange(magazine.spare, {})})
+        if (lot.count != 0) pool(i).give(cls, lot);
     }
   }
 }
@@ -118,9 +119,9 @@ void ThreadCache::set_capacities() noexcept {
     for (unsigned cls = 0; cls < kClasses; ++cls) {
       Magazine& magazine = of(static_cast<PoolId>(i))[cls];
       magazine.allowed = nothing ? 0 : capacity_of(static_cast<PoolId>(i), limit, cls);
-      magazine.capacity = static_cast<PoolId>(i) == PoolId::Heap
-                              ? std::min(magazine.allowed, kHeapBegin)
-                              : magazine.allowed;
+      magazine.set_capacity(static_cast<PoolId>(i) == PoolId::Heap
+                                ? std::min(magazine.allowed, kHeapBegin)
+                                : magazine.allowed);
     }
   }
 }
@@ -256,7 +257,7 @@ void set_current_cache(ThreadCache* cache) noexcept {
   if (cache != nullptr) has_own_cache();
   this_thread_cache = cache;
 #ifdef ZOKIO_INLINE_CACHE
-  thread_inline_cache = cache;
+  thread_inline_cache = cache != nullptr ? cache : &no_inline_cache;
 #endif
 }
 void park_thread_cache(ThreadCache* cache) noexcept {

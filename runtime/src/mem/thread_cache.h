@@ -25,15 +25,14 @@ class ThreadCache : Pinned, public InlineCache {
   // Null when the cache has none and the pool gave none.
   FreeBlock* take(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
     Magazine& magazine = of(id)[cls];
-    if (magazine.blocks.head == nullptr) [[unlikely]]
+    if (magazine.head == nullptr) [[unlikely]]
       return refill(id, cls, may_exceed, why);
-    magazine.hits.add();
-    return magazine.blocks.pop();
+    return pop(magazine);
   }
 
   // Fetches the block that take() gives next: for a thread whose blocks others have written last.
   void prefetch(PoolId id, unsigned cls) noexcept {
-    const auto* block = reinterpret_cast<const std::byte*>(of(id)[cls].blocks.head);
+    const auto* block = reinterpret_cast<const std::byte*>(of(id)[cls].head);
     if (block == nullptr) return;
     prefetch_for_write(block);
     prefetch_for_write(block + kCacheLine);
@@ -43,10 +42,11 @@ class ThreadCache : Pinned, public InlineCache {
     if (seen_epoch != cache_epoch()) [[unlikely]]
       follow_epoch();
     Magazine& magazine = of(id)[cls];
-    magazine.frees.add();
-    if (magazine.blocks.count >= magazine.capacity) [[unlikely]]
+    if (magazine.full()) [[unlikely]]
       return spill(id, cls, block);
-    magazine.blocks.push(block);
+    set_next(block, magazine.head);
+    magazine.head = block;
+    magazine.frees.add();
   }
 
   // Requires: called by the owner, or by who claimed the cache.
@@ -76,6 +76,13 @@ class ThreadCache : Pinned, public InlineCache {
 
   std::array<Magazine, kClasses>& of(PoolId id) noexcept {
     return id == PoolId::Frames ? frames : id == PoolId::Heap ? heap : buffers_;
+  }
+  // Requires: the lot in use is not empty.
+  static FreeBlock* pop(Magazine& magazine) noexcept {
+    FreeBlock* block = magazine.head;
+    magazine.head = next_of(block);
+    magazine.hits.add();
+    return block;
   }
   [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
                                       Refusal& why) noexcept;

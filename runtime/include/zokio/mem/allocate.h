@@ -4,8 +4,8 @@
 // The heap: memory of any size, from the pool "heap", with the size known or not when it is freed.
 // Thread: any; memory may be freed on another thread than the one that allocated it.
 //
-// The usual case is inline: a look-up of the class, the thread's magazine, its first block and two
-// counters. A size that the compiler knows costs no look-up. A thread has magazines while it is a
+// The usual case is inline: a look-up of the class, the thread's magazine, its first block and one
+// counter. A size that the compiler knows costs no look-up. A thread has magazines while it is a
 // worker, or once it called attach_thread(); others are served by the central lists at first.
 
 #include <cstddef>
@@ -28,8 +28,8 @@ void deallocate_class_slow(void* p, unsigned cls) noexcept;
 // the limit of the pool (or of all pools) does not allow it, or the system has none. 0 is like 1.
 inline void* allocate(std::size_t bytes) noexcept {
 #ifdef ZOKIO_INLINE_CACHE
-  if (InlineCache* cache = inline_cache(); cache != nullptr && bytes <= kMaxBlock) [[likely]] {
-    if (FreeBlock* block = pop_block(cache->heap[class_of(bytes)])) [[likely]]
+  if (bytes <= kMaxBlock) [[likely]] {
+    if (FreeBlock* block = pop_block(inline_cache().heap[class_of(bytes)])) [[likely]]
       return block;
   }
 #endif
@@ -39,13 +39,12 @@ inline void* allocate(std::size_t bytes) noexcept {
 // Gives back what any function here allocated. Null is allowed.
 inline void deallocate(void* p) noexcept {
 #ifdef ZOKIO_INLINE_CACHE
-  if (InlineCache* cache = inline_cache(); cache != nullptr) [[likely]] {
-    // An offset of 0 is null or an object above kMaxBlock.
-    if (offset_in_chunk(p) != 0) [[likely]] {
-      const std::size_t cls = heap_class_at(p);
-      if (cls != 0 && push_block(*cache, cache->heap[cls - 1], p)) [[likely]]
-        return;
-    }
+  // An offset of 0 is null or an object above kMaxBlock.
+  if (offset_in_chunk(p) != 0) [[likely]] {
+    InlineCache& cache = inline_cache();
+    const std::size_t cls = heap_class_at(p);
+    if (cls != 0 && push_block(cache, cache.heap[cls - 1], p)) [[likely]]
+      return;
   }
 #endif
   deallocate_slow(p);
@@ -55,9 +54,9 @@ inline void deallocate(void* p) noexcept {
 // or is null.
 inline void deallocate(void* p, std::size_t bytes) noexcept {
 #ifdef ZOKIO_INLINE_CACHE
-  if (InlineCache* cache = inline_cache(); cache != nullptr && bytes <= kMaxBlock && p != nullptr)
-      [[likely]] {
-    if (push_block(*cache, cache->heap[class_of(bytes)], p)) [[likely]]
+  if (bytes <= kMaxBlock && p != nullptr) [[likely]] {
+    InlineCache& cache = inline_cache();
+    if (push_block(cache, cache.heap[class_of(bytes)], p)) [[likely]]
       return;
   }
 #else
@@ -76,10 +75,8 @@ template <std::size_t Bytes, std::size_t Alignment = kAlignment>
 inline void* allocate() noexcept {
   constexpr unsigned cls = class_for<Bytes, Alignment>;
 #ifdef ZOKIO_INLINE_CACHE
-  if (InlineCache* cache = inline_cache(); cache != nullptr) [[likely]] {
-    if (FreeBlock* block = pop_block(cache->heap[cls])) [[likely]]
-      return block;
-  }
+  if (FreeBlock* block = pop_block(inline_cache().heap[cls])) [[likely]]
+    return block;
 #endif
   return allocate_class_slow(cls);
 }
@@ -89,10 +86,9 @@ template <std::size_t Bytes, std::size_t Alignment = kAlignment>
 inline void deallocate(void* p) noexcept {
   constexpr unsigned cls = class_for<Bytes, Alignment>;
 #ifdef ZOKIO_INLINE_CACHE
-  if (InlineCache* cache = inline_cache(); cache != nullptr) [[likely]] {
-    if (push_block(*cache, cache->heap[cls], p)) [[likely]]
-      return;
-  }
+  InlineCache& cache = inline_cache();
+  if (push_block(cache, cache.heap[cls], p)) [[likely]]
+    return;
 #endif
   deallocate_class_slow(p, cls);
 }

@@ -6,7 +6,7 @@
 // Thread: any; a frame may be freed on another thread than the one that allocated it.
 //
 // The usual case is inline: a compiler that knows the size is left with the thread's magazine, a
-// look at its first block, and two counters.
+// look at its first block, and one counter.
 
 #include <cstddef>
 
@@ -23,8 +23,8 @@ void free_frame_slow(void* frame, std::size_t bytes) noexcept;
 // stays `shrinking` until it is below again; when the system has no memory left, the process
 // aborts.
 inline void* allocate_frame(std::size_t bytes) noexcept {
-  if (InlineCache* cache = inline_cache(); cache != nullptr && bytes <= kMaxBlock) [[likely]] {
-    if (FreeBlock* block = pop_block(cache->frames[class_of(bytes)])) [[likely]]
+  if (bytes <= kMaxBlock) [[likely]] {
+    if (FreeBlock* block = pop_block(inline_cache().frames[class_of(bytes)])) [[likely]]
       return block;
   }
   return allocate_frame_slow(bytes);
@@ -32,9 +32,9 @@ inline void* allocate_frame(std::size_t bytes) noexcept {
 
 // Requires: `frame` came from allocate_frame(bytes) with the same `bytes`. Null is allowed.
 inline void free_frame(void* frame, std::size_t bytes) noexcept {
-  if (InlineCache* cache = inline_cache();
-      cache != nullptr && bytes <= kMaxBlock && frame != nullptr) [[likely]] {
-    if (push_block(*cache, cache->frames[class_of(bytes)], frame)) [[likely]]
+  if (bytes <= kMaxBlock && frame != nullptr) [[likely]] {
+    InlineCache& cache = inline_cache();
+    if (push_block(cache, cache.frames[class_of(bytes)], frame)) [[likely]]
       return;
   }
   free_frame_slow(frame, bytes);

@@ -9,8 +9,8 @@
 #include <cstdint>
 
 #include "zokio/base/atomic.h"
-#include "zokio/base/sanitizer.h"
 #include "zokio/base/cache_line.h"
+#include "zokio/base/sanitizer.h"
 #include "zokio/mem/size_class.h"
 #include "zokio/stats/counter.h"
 
@@ -34,13 +34,40 @@ struct Batch {
 // A thread keeps two lots of a class, so that one that allocates and frees around the border of a
 // lot does not go to the central lists each time; lots come and go whole.
 // Source: magazines, Bonwick and Adams, "Magazines and Vmem" (2001).
+//
+// The lot in use has no count of its own: what frees brought and hits took is counted anyway, for
+// the figures, and the difference of the two says how many blocks there are, since `full_at` is
+// moved whenever blocks come or go otherwise. So a hit and a free write one word each beside the
+// list. All words 0: an empty magazine that takes nothing.
 struct alignas(kCacheLine) Magazine {
-  Batch blocks;
-  unsigned capacity = 0;  // of each lot; 0 while the pool shrinks
-  unsigned allowed = 0;   // what capacity may grow to
+  FreeBlock* head = nullptr;
   stats::Counter hits;
   stats::Counter frees;
+  int64_t full_at = 0;  // frees - hits when the lot in use has `capacity` blocks
   Batch spare;
+  unsigned capacity = 0;  // of each lot; 0 while the pool shrinks
+  unsigned allowed = 0;   // what capacity may grow to
+
+  int64_t balance() const noexcept { return static_cast<int64_t>(frees.read() - hits.read()); }
+  bool full() const noexcept { return balance() >= full_at; }
+  // The blocks of the lot in use. Thread: the owner's.
+  unsigned count() const noexcept {
+    return static_cast<unsigned>(int64_t{capacity} - (full_at - balance()));
+  }
+  void set_capacity(unsigned blocks) noexcept {
+    full_at += int64_t{blocks} - int64_t{capacity};
+    capacity = blocks;
+  }
+  Batch take_lot() noexcept {
+    const Batch lot{head, count()};
+    put_lot({});
+    return lot;
+  }
+  // Requires: there is none in use.
+  void put_lot(Batch lot) noexcept {
+    head = lot.head;
+    full_at = balance() + int64_t{capacity} - int64_t{lot.count};
+  }
 };
 
 struct InlineCache {
@@ -55,13 +82,22 @@ struct InlineCache {
 
 #ifdef ZOKIO_INLINE_CACHE
 
-// Null: this thread has no cache. The address is computed by volatile assembler, for the reason in
-// task/context.h.
+// What a thread without a cache has, so that nobody asks: empty, and takes nothing. Never written.
+extern constinit InlineCache no_inline_cache;
+
+// Never null. Read at the variable's offset from the thread pointer, which is the same in every
+// thread: a coroutine that goes on in another thread may keep it. It may not keep the address, so
+// that is computed by volatile assembler where there is no way to read by an offset (task/context.h
+// has more about it).
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local InlineCache*
     thread_inline_cache asm("zokio_thread_inline_cache");
-inline InlineCache* inline_cache() noexcept {
-#ifdef ZOKIO_MALLOC  // no coroutines there
-  return thread_inline_cache;
+inline InlineCache& inline_cache() noexcept {
+#if defined(ZOKIO_MALLOC)  // no coroutines there
+  return *thread_inline_cache;
+#elif defined(__clang__)
+  InlineCache* __attribute__((address_space(257))) * offset;  // 257: relative to %fs
+  asm("movq zokio_thread_inline_cache@gottpoff(%%rip), %0" : "=r"(offset));
+  return **offset;
 #else
   InlineCache** address;
   asm volatile(
@@ -70,7 +106,7 @@ inline InlineCache* inline_cache() noexcept {
       : "=r"(address)
       :
       : "cc");
-  return *address;
+  return **address;
 #endif
 }
 
@@ -89,21 +125,19 @@ inline uint64_t cache_epoch() noexcept {
 
 // The usual case of an allocation and of a free; null and false: there is more to do.
 inline FreeBlock* pop_block(Magazine& magazine) noexcept {
-  FreeBlock* block = magazine.blocks.head;
+  FreeBlock* block = magazine.head;
   if (block == nullptr) [[unlikely]]
     return nullptr;
-  magazine.blocks.head = block->next;
-  --magazine.blocks.count;
+  magazine.head = block->next;
   magazine.hits.add();
   return block;
 }
 inline bool push_block(InlineCache& cache, Magazine& magazine, void* p) noexcept {
-  if (magazine.blocks.count >= magazine.capacity || cache.seen_epoch != cache_epoch()) [[unlikely]]
+  if (magazine.full() || cache.seen_epoch != cache_epoch()) [[unlikely]]
     return false;
   auto* block = static_cast<FreeBlock*>(p);
-  block->next = magazine.blocks.head;
-  magazine.blocks.head = block;
-  ++magazine.blocks.count;
+  block->next = magazine.head;
+  magazine.head = block;
   magazine.frees.add();
   return true;
 }
