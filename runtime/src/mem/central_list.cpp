@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mem/mapping.h"
 #include "mem/pool.h"
 #include "zokio/base/assert.h"
 #include "zokio/base/spin_lock.h"
@@ -94,10 +95,18 @@ Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
   return out;
 }
 
+// A page of blocks, or 1/64 of what the class has: to link them touches them, and what
+// nobody asked for need not be resident.
+std::size_t CentralList::carved_at_once(unsigned cls) const noexcept {
+  return std::max({std::size_t{4}, kPageBytes / class_bytes(cls), carved_ / 64});
+}
+
 Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
   const unsigned blocks = span_blocks(cls, pool.shared_up_to());
   const unsigned room = blocks - (carving_ != nullptr ? carving_->carved : 0);
-  unsigned count = above_limit ? 1 : std::min(want, room);
+  unsigned count =
+      above_limit ? 1
+                  : static_cast<unsigned>(std::min<std::size_t>({want, room, carved_at_once(cls)}));
   Refusal refusal = pool.charge(count * class_bytes(cls), above_limit);
   if (refusal != Refusal::None && count > 1) {
     count = 1;
@@ -116,6 +125,7 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
   }
   Span& span = *carving_;
   out.fresh = true;
+  carved_ += count;
   for (unsigned i = 0; i < count; ++i) {
     out.blocks.push(reinterpret_cast<FreeBlock*>(span.start + span.carved * class_bytes(cls)));
     ++span.carved;
@@ -206,6 +216,7 @@ uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
 
 void CentralList::doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept {
   pool.central_free_changed(-static_cast<int64_t>(span.free_blocks * class_bytes(cls)));
+  carved_ -= span.carved;
   unlink(span);
   if (carving_ == &span) carving_ = nullptr;
   span.next = doomed;

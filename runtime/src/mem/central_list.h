@@ -47,6 +47,7 @@ class CentralList : Pinned {
  private:
   Batch take_free(Pool& pool, unsigned cls, unsigned want) noexcept;
   Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+  std::size_t carved_at_once(unsigned cls) const noexcept;
   void link(Span& span) noexcept;
   void unlink(Span& span) noexcept;
   // Takes an empty span out and chains it to `doomed`.
@@ -65,6 +66,7 @@ class CentralList : Pinned {
   FreeBlock* depot_ = nullptr;
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
+  std::size_t carved_ = 0;   // blocks of all its spans
 };
 
 }  // namespace zokio::mem

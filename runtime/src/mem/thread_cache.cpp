@@ -32,7 +32,7 @@ constexpr uint64_t kLimitShare = 256;
 
 // Blocks in a lot. Frames and buffers at once; the heap begins small, see ThreadCache::grow.
 constexpr unsigned kLot = 64;
-constexpr unsigned kHeapLot = 256;
+constexpr unsigned kHeapLot = 512;
 constexpr unsigned kHeapBegin = 4;
 constexpr std::size_t kGrowthBytes = std::size_t{4} << 20;
 
@@ -78,6 +78,8 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
 
 void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   Magazine& magazine = of(id)[cls];
+  if (magazine.capacity < magazine.allowed) grow(magazine, cls);
+  if (!magazine.full()) return push(magazine, block);
   // The older lot goes: the blocks freed last are those in the processor's cache.
   Batch given = std::exchange(magazine.spare, magazine.take_lot());
   magazine.frees.add();
@@ -88,7 +90,8 @@ void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
 }
 
 // Magazines of the heap begin small, because a program has many threads that use many sizes a few
-// times, and double with each refill until the thread has grown by kGrowthBytes.
+// times, and double with each refill and each spill (a thread may free what others allocate) until
+// the thread has grown by kGrowthBytes.
 void ThreadCache::grow(Magazine& magazine, unsigned cls) noexcept {
   const unsigned more = std::min(magazine.capacity, magazine.allowed - magazine.capacity);
   const std::size_t bytes = 2 * more * class_bytes(cls);

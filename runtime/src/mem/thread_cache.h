@@ -44,9 +44,7 @@ class ThreadCache : Pinned, public InlineCache {
     Magazine& magazine = of(id)[cls];
     if (magazine.full()) [[unlikely]]
       return spill(id, cls, block);
-    set_next(block, magazine.head);
-    magazine.head = block;
-    magazine.frees.add();
+    push(magazine, block);
   }
 
   // Requires: called by the owner, or by who claimed the cache.
@@ -83,6 +81,11 @@ class ThreadCache : Pinned, public InlineCache {
     magazine.head = next_of(block);
     magazine.hits.add();
     return block;
+  }
+  static void push(Magazine& magazine, FreeBlock* block) noexcept {
+    set_next(block, magazine.head);
+    magazine.head = block;
+    magazine.frees.add();
   }
   [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
                                       Refusal& why) noexcept;
