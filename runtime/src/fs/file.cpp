@@ -8,6 +8,7 @@
 #include "fs/result.h"
 #include "io/ops/close.h"
 #include "io/ops/fsync.h"
+#include "io/ops/gather.h"
 #include "io/ops/open.h"
 #include "io/ops/read.h"
 #include "io/ops/statx.h"
@@ -108,6 +109,24 @@ Task<IoResult> File::write_all_at(mem::Buffer buffer, uint64_t offset) {
     done += *step.n;
   } while (done < size);
   co_return IoResult{.n = done, .buffer = std::move(buffer)};
+}
+
+Task<ChainResult> File::write_all_at(mem::BufferChain chain, uint64_t offset) {
+  std::size_t done = 0;
+  while (!chain.empty()) {
+    if (!valid_offset(offset + done))
+      co_return ChainResult{.n = fail(Errc::InvalidArgument, "write"), .rest = std::move(chain)};
+    io::WritevOp op(fd(), std::move(chain), static_cast<int64_t>(offset + done));
+    co_await op;
+    ChainResult step = op.take();
+    if (!step.n.has_value()) co_return step;
+    chain = std::move(step.rest);
+    if (*step.n == 0)
+      co_return ChainResult{.n = fail(Errc::Unavailable, "write", Detail::Eof),
+                            .rest = std::move(chain)};
+    done += *step.n;
+  }
+  co_return ChainResult{.n = done, .rest = {}};
 }
 
 Task<IoResult> File::read_full_at(mem::Buffer buffer, uint64_t offset) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "io/ops/connect.h"
+#include "io/ops/gather.h"
 #include "io/ops/recv.h"
 #include "io/ops/send.h"
 #include "net/socket.h"
@@ -69,6 +70,19 @@ Task<IoResult> TcpStream::write_all(mem::Buffer buffer) {
     done += *step.n;
   }
   co_return IoResult{.n = done, .buffer = std::move(buffer)};
+}
+
+Task<ChainResult> TcpStream::write_all(mem::BufferChain chain) {
+  std::size_t done = 0;
+  while (!chain.empty()) {
+    io::SendmsgOp op(fd(), std::move(chain));
+    co_await op;
+    ChainResult step = op.take();
+    if (!step.n.has_value()) co_return step;
+    chain = std::move(step.rest);
+    done += *step.n;
+  }
+  co_return ChainResult{.n = done, .rest = {}};
 }
 
 Result<void> TcpStream::shutdown_write() noexcept {

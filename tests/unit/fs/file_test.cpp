@@ -207,6 +207,37 @@ TEST_P(FileTest, BeneathCannotBeLeft) {
   ASSERT_TRUE(runtime_->block_on(escapes, dir.path()).has_value());
 }
 
+Task<void> write_chain(std::string path, unsigned slices) {
+  auto file = co_await File::open(path, {.write = true, .create = true, .truncate = true});
+  CO_ASSERT_OK(file);
+  mem::BufferChain chain;
+  for (unsigned i = 0; i < slices; ++i)
+    CO_ASSERT_OK(chain.append(pattern_buffer(1 + i * 37 % 500, 11, chain.size())));
+  const std::size_t size = chain.size();
+  ChainResult written = co_await file->write_all_at(std::move(chain), 5);
+  CO_ASSERT_OK(written.n);
+  EXPECT_EQ(*written.n, size);
+  EXPECT_TRUE(written.rest.empty());
+  IoResult got = co_await file->read_full_at(*mem::lease(size + 10), 5);
+  CO_ASSERT_OK(got.n);
+  EXPECT_EQ(*got.n, size);
+  EXPECT_TRUE(matches(got.buffer, 11, 0));
+
+  CO_ASSERT_OK(chain.append(pattern_buffer(100, 1, 0)));
+  ChainResult beyond = co_await file->write_all_at(std::move(chain), UINT64_MAX);
+  EXPECT_EQ(beyond.n.error().code, Errc::InvalidArgument);
+  EXPECT_EQ(beyond.rest.size(), 100u);
+  ChainResult closed = co_await File().write_all_at(std::move(beyond.rest), 0);
+  EXPECT_EQ(closed.n.error().os_errno, EBADF);
+  EXPECT_EQ(closed.rest.size(), 100u);
+}
+
+TEST_P(FileTest, AChainIsWrittenInOrder) {
+  test::TempDir dir;
+  for (unsigned slices : {1u, 64u, 65u, 1500u})
+    ASSERT_TRUE(runtime_->block_on(write_chain, dir / "chain", slices).has_value());
+}
+
 Task<bool> reads_own_file(std::string path, uint64_t seed) {
   constexpr std::size_t kSize = 200'000;
   auto file = co_await File::open(path, {.write = true, .create = true});

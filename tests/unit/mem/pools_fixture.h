@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -61,6 +62,23 @@ class ScopedCache {
 
  private:
   ThreadCache* cache_;
+};
+
+// Each test with a cache of its own, so that it does not move the thread towards the one that
+// outside_cache.h gives to those who allocate much.
+class CachedPoolsTest : public PoolsTest {
+ protected:
+  void SetUp() override {
+    PoolsTest::SetUp();
+    cache_.emplace();
+  }
+  void TearDown() override {
+    cache_.reset();
+    PoolsTest::TearDown();
+  }
+
+ private:
+  std::optional<ScopedCache> cache_;
 };
 
 inline PoolSnapshot frames() {

@@ -48,6 +48,8 @@ class File {
   Task<IoResult> write_at(mem::Buffer buffer, uint64_t offset);
   // Repeats until everything is written. On an error a part may have been.
   Task<IoResult> write_all_at(mem::Buffer buffer, uint64_t offset);
+  // The same for a chain: its pieces go out together, 64 in one call.
+  Task<ChainResult> write_all_at(mem::BufferChain chain, uint64_t offset);
   // Repeats until the buffer is full or the file ends; n is what was read.
   Task<IoResult> read_full_at(mem::Buffer buffer, uint64_t offset);
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a read or a write yields: the count, or why not, and in every case the buffer.
+// What a read or a write yields: the count, or why not, and in every case the buffer, or the part
+// of a chain that was not written.
 
 #include <cstddef>
 
 #include "zokio/base/result.h"
 #include "zokio/mem/buffer.h"
+#include "zokio/mem/buffer_chain.h"
 
 namespace zokio::io {
 
@@ -17,8 +19,15 @@ struct IoResult {
   mem::Buffer buffer;
 };
 
+// Of a write of a chain.
+struct ChainResult {
+  Result<std::size_t> n{0};  // bytes written; Errc::Cancelled: none by the step that was cancelled
+  mem::BufferChain rest;     // empty when all was written
+};
+
 }  // namespace zokio::io
 
 namespace zokio {
+using io::ChainResult;
 using io::IoResult;
 }
