@@ -19,8 +19,8 @@ inline void* take_block(PoolId id, std::size_t bytes, bool may_exceed, Refusal& 
     return pool(id).obtain_large(bytes, may_exceed, why);
   const unsigned cls = class_of(bytes);
   ThreadCache* cache = this_thread_cache;
-  FreeBlock* block = cache != nullptr ? cache->take(id, cls, may_exceed, why)
-                                      : take_outside(id, cls, may_exceed, why);
+  FreeBlock* block = cache != nullptr ? cache->take(id, cls, may_exceed, why, bytes)
+                                      : take_outside(id, cls, may_exceed, why, bytes);
   // The rest of the block stays poisoned.
   if (block != nullptr) unpoison(block, bytes);
   return block;

@@ -46,22 +46,47 @@ bool is_lot(const Batch& batch, unsigned cls) noexcept {
   return batch.count >= kLotBlocks || batch.count * class_bytes(cls) >= kLotBytes;
 }
 
-// The lock is held for a batch of blocks: some microseconds, less than a sleep in the kernel and
-// the wake-up after it cost both sides.
-std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) noexcept {
-#ifndef ZOKIO_MODEL
-  for (int spins = 0; spins < 100; ++spins) {
-    if (mutex.try_lock()) return {mutex, std::adopt_lock};
-    for (int i = 0; i < 4; ++i) cpu_relax();
-  }
-#endif
-  return std::unique_lock(mutex);
+// Pages with carved blocks, of a span: what it can have made resident.
+uint64_t committed(unsigned carved, unsigned cls) noexcept {
+  return round_to_pages(carved * class_bytes(cls));
 }
 
 }  // namespace
 
-Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
-  const std::unique_lock lock = lock_soon(mutex_);
+// The lock is held for a batch of blocks: some microseconds, less than a sleep in the kernel and
+// the wake-up after it cost both sides.
+std::unique_lock<std::mutex> CentralList::lock_soon() noexcept {
+  bool contended = false;
+#ifndef ZOKIO_MODEL
+  for (int spins = 0; spins < 100; ++spins) {
+    if (mutex_.try_lock()) {
+      ++figures_.locks;
+      figures_.contended += contended;
+      return {mutex_, std::adopt_lock};
+    }
+    contended = true;
+    for (int i = 0; i < 4; ++i) cpu_relax();
+  }
+#endif
+  std::unique_lock lock(mutex_);
+  ++figures_.locks;
+  figures_.contended += contended;
+  return lock;
+}
+
+Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit,
+                        std::size_t asked) noexcept {
+  const std::unique_lock lock = lock_soon();
+  Taken out = take_locked(pool, cls, want, above_limit);
+  if (out.blocks.count == 0) return out;
+  figures_.refills += want > 1;
+  figures_.asked_blocks += asked != 0;
+  figures_.asked_bytes += asked;
+  return out;
+}
+
+// Requires: mutex_.
+Taken CentralList::take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
   Taken out;
   if (depot_ != nullptr) {
     out.blocks = pop_lot();
@@ -85,12 +110,14 @@ Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
   while (out.count < want && spans_ != nullptr) {
     Span& span = *spans_;
     FreeBlock* block = span.free;
+    if (span.live == 0) figures_.empty_blocks -= span.free_blocks;
     span.free = next_of(block);
     --span.free_blocks;
     ++span.live;
     if (span.free_blocks == 0) unlink(span);
     out.push(block);
   }
+  figures_.free_blocks -= out.count;
   pool.central_free_changed(-static_cast<int64_t>(out.count * class_bytes(cls)));
   return out;
 }
@@ -98,7 +125,7 @@ Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
 // A page of blocks, or 1/64 of what the class has: to link them touches them, and what
 // nobody asked for need not be resident.
 std::size_t CentralList::carved_at_once(unsigned cls) const noexcept {
-  return std::max({std::size_t{4}, kPageBytes / class_bytes(cls), carved_ / 64});
+  return std::max({std::size_t{4}, kPageBytes / class_bytes(cls), figures_.blocks / 64});
 }
 
 Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
@@ -125,7 +152,9 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
   }
   Span& span = *carving_;
   out.fresh = true;
-  carved_ += count;
+  figures_.blocks += count;
+  figures_.most_blocks = std::max(figures_.most_blocks, figures_.blocks);
+  figures_.committed_bytes += committed(span.carved + count, cls) - committed(span.carved, cls);
   for (unsigned i = 0; i < count; ++i) {
     out.blocks.push(reinterpret_cast<FreeBlock*>(span.start + span.carved * class_bytes(cls)));
     ++span.carved;
@@ -138,7 +167,8 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
 void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
   Span* doomed = nullptr;
   {
-    const std::unique_lock lock = lock_soon(mutex_);
+    const std::unique_lock lock = lock_soon();
+    figures_.flushes += batch.count > 1;
     if (is_lot(batch, cls) && pool.wants_to_keep()) {
       pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
       push_lot(batch);
@@ -155,6 +185,7 @@ void CentralList::push_lot(Batch lot) noexcept {
   auto* head = reinterpret_cast<LotHead*>(lot.head);
   unpoison(head, sizeof *head);
   head->word = reinterpret_cast<uintptr_t>(depot_) | uint64_t{lot.count} << 48;
+  figures_.depot_blocks += lot.count;
   poison(head, sizeof *head);
   depot_ = lot.head;
 }
@@ -165,10 +196,12 @@ Batch CentralList::pop_lot() noexcept {
   const Batch lot{depot_, static_cast<unsigned>(head->word >> 48)};
   depot_ = reinterpret_cast<FreeBlock*>(head->word & ((uint64_t{1} << 48) - 1));
   poison(head, sizeof *head);
+  figures_.depot_blocks -= lot.count;
   return lot;
 }
 
 void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept {
+  figures_.free_blocks += batch.count;
   int64_t put = 0;  // not told to the pool yet
   const auto tell = [&] { pool.central_free_changed(std::exchange(put, 0)); };
   while (batch.head != nullptr) {
@@ -181,6 +214,7 @@ void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed)
     if (span.free_blocks++ == 0) link(span);
     put += static_cast<int64_t>(class_bytes(cls));
     if (span.live != 0) continue;
+    figures_.empty_blocks += span.free_blocks;
     tell();
     if (pool.wants_to_keep()) continue;
     doom(pool, cls, span, doomed);
@@ -216,11 +250,19 @@ uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
 
 void CentralList::doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept {
   pool.central_free_changed(-static_cast<int64_t>(span.free_blocks * class_bytes(cls)));
-  carved_ -= span.carved;
+  figures_.free_blocks -= span.free_blocks;
+  figures_.empty_blocks -= span.free_blocks;
+  figures_.blocks -= span.carved;
+  figures_.committed_bytes -= committed(span.carved, cls);
   unlink(span);
   if (carving_ == &span) carving_ = nullptr;
   span.next = doomed;
   doomed = &span;
+}
+
+ListFigures CentralList::figures() noexcept {
+  const std::scoped_lock lock(mutex_);
+  return figures_;
 }
 
 void CentralList::link(Span& span) noexcept {

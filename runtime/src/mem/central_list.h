@@ -28,11 +28,30 @@ struct Taken {
   bool fresh = false;               // carved now, not free before
 };
 
+// What a central list counts, under its lock, where that costs a plain addition for a batch of
+// blocks. Counters only grow; the rest is what is now.
+struct ListFigures {
+  uint64_t refills = 0;       // takes of more than one block: by thread caches
+  uint64_t flushes = 0;       // gives of more than one block
+  uint64_t locks = 0;         // times the lock was taken to take or give
+  uint64_t contended = 0;     // and was not free at the first try
+  uint64_t asked_blocks = 0;  // requests whose size was known, and what they asked for
+  uint64_t asked_bytes = 0;
+  uint64_t most_blocks = 0;  // the most that `blocks` ever was
+  uint64_t blocks = 0;       // carved and not given back to the system
+  uint64_t depot_blocks = 0;
+  uint64_t free_blocks = 0;      // in spans
+  uint64_t empty_blocks = 0;     // of those, in spans with no other
+  uint64_t committed_bytes = 0;  // whole pages with carved blocks
+};
+
 class CentralList : Pinned {
  public:
   // Up to `want` blocks: free ones, else carved from fresh memory. With `above_limit` one block is
-  // carved whatever the limits say. Requires: want > 0.
-  Taken take(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+  // carved whatever the limits say. `asked`: the bytes of the request behind this; 0: not known.
+  // Requires: want > 0.
+  Taken take(Pool& pool, unsigned cls, unsigned want, bool above_limit,
+             std::size_t asked = 0) noexcept;
 
   // Takes `batch` back. Spans that became empty and that `pool` does not want to keep are released.
   void give(Pool& pool, unsigned cls, Batch batch) noexcept;
@@ -40,11 +59,15 @@ class CentralList : Pinned {
   // Releases every empty span; resident bytes released.
   uint64_t release_empty(Pool& pool, unsigned cls) noexcept;
 
+  ListFigures figures() noexcept;
+
   // Around a fork.
   void lock() noexcept { mutex_.lock(); }
   void unlock() noexcept { mutex_.unlock(); }
 
  private:
+  std::unique_lock<std::mutex> lock_soon() noexcept;
+  Taken take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
   Batch take_free(Pool& pool, unsigned cls, unsigned want) noexcept;
   Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
   std::size_t carved_at_once(unsigned cls) const noexcept;
@@ -66,7 +89,7 @@ class CentralList : Pinned {
   FreeBlock* depot_ = nullptr;
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
-  std::size_t carved_ = 0;   // blocks of all its spans
+  ListFigures figures_;
 };
 
 }  // namespace zokio::mem

@@ -47,23 +47,28 @@ bool move_pages(void* from, std::size_t bytes, void* to) noexcept {
 // Below this a copy is cheaper than the page tables.
 constexpr std::size_t kMoveFrom = std::size_t{4} << 20;
 
-}  // namespace
-
-void* allocate_slow(std::size_t bytes) noexcept {
-  if (bytes <= kMaxBlock) return allocate_class_slow(class_of(bytes));
-  return allocate_large(bytes);
-}
-
-void* allocate_class_slow(unsigned cls) noexcept {
+// `asked`: as for Pool::obtain.
+void* allocate_block(unsigned cls, std::size_t asked) noexcept {
 #ifdef ZOKIO_MALLOC  // every thread of the program is one that allocates
   if (this_thread_cache == nullptr) attach_thread();
 #endif
   Refusal why = Refusal::None;
   ThreadCache* cache = this_thread_cache;
-  FreeBlock* block = cache != nullptr ? cache->take(PoolId::Heap, cls, false, why)
-                                      : take_outside(PoolId::Heap, cls, false, why);
+  FreeBlock* block = cache != nullptr ? cache->take(PoolId::Heap, cls, false, why, asked)
+                                      : take_outside(PoolId::Heap, cls, false, why, asked);
   if (block != nullptr) unpoison(block, class_bytes(cls));
   return block;
+}
+
+}  // namespace
+
+void* allocate_slow(std::size_t bytes) noexcept {
+  if (bytes <= kMaxBlock) return allocate_block(class_of(bytes), bytes);
+  return allocate_large(bytes);
+}
+
+void* allocate_class_slow(unsigned cls) noexcept {
+  return allocate_block(cls, 0);
 }
 
 void deallocate_slow(void* p) noexcept {

@@ -51,11 +51,12 @@ bool had_own_cache() noexcept {
   return outside.own;
 }
 
-FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
+FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
+                        std::size_t asked) noexcept {
   ThreadCache* cache = outside_cache();
-  if (cache == nullptr) return pool(id).obtain(cls, 1, may_exceed, why).head;
+  if (cache == nullptr) return pool(id).obtain(cls, 1, may_exceed, why, asked).head;
   cache->unpark();
-  FreeBlock* block = cache->take(id, cls, may_exceed, why);
+  FreeBlock* block = cache->take(id, cls, may_exceed, why, asked);
   cache->prefetch(id, cls);
   cache->park_until_next_use();
   return block;

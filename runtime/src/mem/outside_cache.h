@@ -12,7 +12,8 @@
 
 namespace zokio::mem {
 
-FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept;
+FreeBlock* take_outside(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
+                        std::size_t asked = 0) noexcept;
 void give_outside(PoolId id, unsigned cls, FreeBlock* block) noexcept;
 
 // This thread has a cache that is parked at times: it needs none of this kind.

@@ -76,9 +76,10 @@ void Pool::uncharge(uint64_t bytes) noexcept {
   if (any_shrinking.load()) recheck_limits();
 }
 
-Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) noexcept {
+Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why,
+                   std::size_t asked) noexcept {
   CentralList& list = lists_[cls];
-  Taken taken = list.take(*this, cls, want, false);
+  Taken taken = list.take(*this, cls, want, false, asked);
   if (taken.blocks.count == 0 && make_room(taken.refusal, class_bytes(cls))) {
     taken = list.take(*this, cls, want, false);
   }
@@ -184,7 +185,10 @@ uint64_t Pool::release_spans(Span* chain, unsigned cls) noexcept {
     page_heap.free(span);
     uncharge(charged);
   }
-  if (released != 0) counts_.released_bytes.add_shared(released);
+  if (released != 0) {
+    counts_.released_bytes.add_shared(released);
+    counts_.classes[cls].released_bytes.add_shared(released);
+  }
   return released;
 }
 

@@ -16,6 +16,7 @@
 #include "zokio/base/pinned.h"
 #include "zokio/mem/pools.h"
 #include "zokio/stats/counter.h"
+#include "zokio/stats/histogram.h"
 
 namespace zokio::mem {
 
@@ -30,6 +31,8 @@ struct ClassCounts {
   stats::Counter shared;  // by the central list
   stats::Counter fresh;   // by fresh memory
   stats::Counter frees;
+  stats::Counter remote_frees;
+  stats::Counter released_bytes;
 };
 
 struct PoolCounts {
@@ -43,6 +46,8 @@ struct PoolCounts {
   stats::Counter released_bytes;
   stats::Counter failures_limit;
   stats::Counter failures_system;
+  stats::Histogram hit_ns;  // thread_cache.cpp takes the samples
+  stats::Histogram miss_ns;
 };
 
 class Pool : Pinned {
@@ -58,8 +63,10 @@ class Pool : Pinned {
   uint8_t index() const noexcept { return static_cast<uint8_t>(id_); }
 
   // One to `want` blocks of class `cls`; none only when `may_exceed` is false and a limit forbids
-  // it, or the system has no memory (`why` says). Counts the request as one.
-  Batch obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why) noexcept;
+  // it, or the system has no memory (`why` says). Counts the request as one; `asked` are its bytes,
+  // 0 where nobody knows them any more.
+  Batch obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why,
+               std::size_t asked = 0) noexcept;
   void give(unsigned cls, Batch batch) noexcept { lists_[cls].give(*this, cls, batch); }
 
   // Objects above kMaxBlock, one mapping each. `fresh` is set when every byte is 0.
@@ -78,6 +85,7 @@ class Pool : Pinned {
 
   Budget& budget() noexcept { return budget_; }
   PoolCounts& counts() noexcept { return counts_; }
+  ListFigures list_figures(unsigned cls) noexcept { return lists_[cls].figures(); }
 
   // The pool holds more than it may: caches keep nothing, empty spans go back at once.
   bool shrinking() const noexcept { return shrinking_.load(std::memory_order_relaxed); }

@@ -5,6 +5,7 @@
 
 #include <mutex>
 
+#include "mem/figures.h"
 #include "mem/pool.h"
 #include "mem/thread_cache.h"
 #include "zokio/base/assert.h"
@@ -84,6 +85,7 @@ PoolSnapshot snapshot(PoolId id) {
   out.failures_limit = counts.failures_limit.read();
   out.failures_os = counts.failures_system.read();
   out.shrinking = p.budget().over() || total_budget().over();
+  add_class_figures(p, out);
   return out;
 }
 

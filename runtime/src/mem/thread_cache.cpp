@@ -59,7 +59,8 @@ constinit InlineCache no_inline_cache;
 [[gnu::used]] constinit thread_local InlineCache* thread_inline_cache = &no_inline_cache;
 #endif
 
-FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
+FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
+                               std::size_t asked) noexcept {
   if (seen_epoch != cache_epoch()) follow_epoch();
   Magazine& magazine = of(id)[cls];
   if (magazine.spare.count != 0) {
@@ -68,9 +69,14 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
   }
   Pool& p = pool(id);
   if (magazine.capacity < magazine.allowed) grow(magazine, cls);
-  Batch blocks = p.obtain(cls, 1 + magazine.capacity, may_exceed, why);
+  const bool timed = --refills_to_sample_ == 0;
+  const Instant start = timed ? Instant::now() : Instant{};
+  Batch blocks = p.obtain(cls, 1 + magazine.capacity, may_exceed, why, asked);
+  if (timed) refills_to_sample_ = kSampleEvery;
   if (blocks.count == 0) return nullptr;
+  received_[p.index()][cls] += blocks.count;
   p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
+  if (timed) sample(id, blocks, start);
   FreeBlock* block = blocks.pop();
   magazine.put_lot(blocks);
   return block;
@@ -86,7 +92,40 @@ void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   Batch first;
   (magazine.capacity > 0 ? first : given).push(block);
   magazine.put_lot(first);
-  if (given.count != 0) pool(id).give(cls, given);
+  if (given.count != 0) flush(static_cast<unsigned>(id), cls, given);
+}
+
+// A thread that gives back more of a class than it ever received was given the difference by other
+// threads: the most that difference ever was is what it freed for them at least.
+void ThreadCache::flush(unsigned pool_index, unsigned cls, Batch lot) noexcept {
+  int64_t& received = received_[pool_index][cls];
+  received -= lot.count;
+  Pool& p = pool(pool_index);
+  if (received < 0) {
+    p.counts().classes[cls].remote_frees.add_shared(static_cast<uint64_t>(-received));
+    received = 0;
+  }
+  p.give(cls, lot);
+}
+
+// The refill that began at `start`, and hits: blocks of the lot it brought, taken and put back.
+void ThreadCache::sample(PoolId id, Batch& lot, Instant start) noexcept {
+  constexpr unsigned kHits = 16;
+  const Instant end = Instant::now();
+  PoolCounts& counts = pool(id).counts();
+  counts.miss_ns.record_shared(static_cast<uint64_t>((end - start).count()));
+  if (lot.count < kHits) return;
+  Magazine probe;
+  probe.put_lot(lot);
+  std::array<FreeBlock*, kHits> taken;
+  const Instant before = Instant::now();
+  for (FreeBlock*& block : taken) block = pop(probe);
+  const Instant after = Instant::now();
+  lot = probe.take_lot();
+  for (unsigned i = kHits; i > 0; --i) lot.push(taken[i - 1]);
+  // Less what the clock itself takes.
+  const int64_t took = (after - before).count() - (before - end).count();
+  counts.hit_ns.record_shared(static_cast<uint64_t>(std::max<int64_t>(took, 0)) / kHits);
 }
 
 // Magazines of the heap begin small, because a program has many threads that use many sizes a few
@@ -106,7 +145,7 @@ void ThreadCache::drain() noexcept {
     for (unsigned cls = 0; cls < kClasses; ++cls) {
       Magazine& magazine = magazines[cls];
       for (const Batch lot : {magazine.take_lot(), std::exchange(magazine.spare, {})})
-        if (lot.count != 0) pool(i).give(cls, lot);
+        if (lot.count != 0) flush(i, cls, lot);
     }
   }
 }
@@ -165,36 +204,56 @@ void ThreadCache::unclaim() noexcept {
   state_.store(State::Parked);
 }
 
-Usage usage(Pool& p) noexcept {
-  const std::scoped_lock lock(registry.mutex);
-  Usage out;
+namespace {
+
+// Requires: the registry's lock.
+ClassUsages read_classes(Pool& p) noexcept {
+  ClassUsages out;
   PoolCounts& counts = p.counts();
   // Frees before requests, so that a block freed in between counts as in use and not as minus one.
-  // The reads are relaxed; where they are seen in another order, the subtractions below stop at 0.
+  // The reads are relaxed; where they are seen in another order, subtractions stop at 0.
+  for (unsigned cls = 0; cls < kClasses; ++cls) {
+    out[cls].frees = counts.classes[cls].frees.read();
+    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+      out[cls].frees += c->magazine(p.index(), cls).frees.read();
+    }
+  }
+  for (unsigned cls = 0; cls < kClasses; ++cls) {
+    out[cls].hits_thread = counts.classes[cls].thread.read();
+    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+      out[cls].hits_thread += c->magazine(p.index(), cls).hits.read();
+    }
+    out[cls].hits_shared = counts.classes[cls].shared.read();
+    out[cls].fresh = counts.classes[cls].fresh.read();
+  }
+  return out;
+}
+
+}  // namespace
+
+ClassUsages class_usages(Pool& p) noexcept {
+  const std::scoped_lock lock(registry.mutex);
+  return read_classes(p);
+}
+
+Usage usage(Pool& p) noexcept {
+  const std::scoped_lock lock(registry.mutex);
+  PoolCounts& counts = p.counts();
+  Usage out;
   uint64_t freed_bytes = counts.large_freed_bytes.read();
   out.frees = counts.large_frees.read();
-  for (unsigned cls = 0; cls < kClasses; ++cls) {
-    uint64_t frees = counts.classes[cls].frees.read();
-    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
-      frees += c->magazine(p.index(), cls).frees.read();
-    }
-    out.frees += frees;
-    freed_bytes += frees * class_bytes(cls);
-  }
+  const ClassUsages classes = read_classes(p);
   uint64_t taken_bytes = counts.large_bytes.read();
   out.fresh = counts.large.read();
   out.hits_shared = counts.large_kept.read();
   for (unsigned cls = 0; cls < kClasses; ++cls) {
-    uint64_t hits = counts.classes[cls].thread.read();
-    for (const ThreadCache* c = registry.first; c != nullptr; c = c->next) {
-      hits += c->magazine(p.index(), cls).hits.read();
-    }
-    const uint64_t shared = counts.classes[cls].shared.read();
-    const uint64_t fresh = counts.classes[cls].fresh.read();
-    out.hits_thread += hits;
-    out.hits_shared += shared;
-    out.fresh += fresh;
-    taken_bytes += (hits + shared + fresh) * class_bytes(cls);
+    const ClassUsage& each = classes[cls];
+    out.frees += each.frees;
+    freed_bytes += each.frees * class_bytes(cls);
+    out.hits_thread += each.hits_thread;
+    out.hits_shared += each.hits_shared;
+    out.fresh += each.fresh;
+    taken_bytes += (each.hits_thread + each.hits_shared + each.fresh) * class_bytes(cls);
   }
   const uint64_t taken = out.hits_thread + out.hits_shared + out.fresh;
   out.objects = taken > out.frees ? taken - out.frees : 0;

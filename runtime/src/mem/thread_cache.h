@@ -13,20 +13,25 @@
 #include "mem/span.h"
 #include "zokio/base/atomic.h"
 #include "zokio/base/cache_line.h"
+#include "zokio/base/clock.h"
 #include "zokio/mem/thread_cache.h"
 #include "zokio/stats/counter.h"
 
 namespace zokio::mem {
 
+// Of a thread's refills one in so many is timed.
+inline constexpr unsigned kSampleEvery = 64;
+
 class ThreadCache : Pinned, public InlineCache {
  public:
   ThreadCache() noexcept { set_capacities(); }
 
-  // Null when the cache has none and the pool gave none.
-  FreeBlock* take(PoolId id, unsigned cls, bool may_exceed, Refusal& why) noexcept {
+  // Null when the cache has none and the pool gave none. `asked`: as for Pool::obtain.
+  FreeBlock* take(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
+                  std::size_t asked = 0) noexcept {
     Magazine& magazine = of(id)[cls];
     if (magazine.head == nullptr) [[unlikely]]
-      return refill(id, cls, may_exceed, why);
+      return refill(id, cls, may_exceed, why, asked);
     return pop(magazine);
   }
 
@@ -87,17 +92,22 @@ class ThreadCache : Pinned, public InlineCache {
     magazine.head = block;
     magazine.frees.add();
   }
-  [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed,
-                                      Refusal& why) noexcept;
+  [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
+                                      std::size_t asked) noexcept;
   [[gnu::noinline]] void spill(PoolId id, unsigned cls, FreeBlock* block) noexcept;
   // Gives everything back and takes the capacities the limits now allow.
   [[gnu::noinline]] void follow_epoch() noexcept;
   void set_capacities() noexcept;
   void grow(Magazine& magazine, unsigned cls) noexcept;
+  void flush(unsigned pool_index, unsigned cls, Batch lot) noexcept;
+  static void sample(PoolId id, Batch& lot, Instant start) noexcept;
 
   Atomic<State> state_{State::Owned};
   std::array<Magazine, kClasses> buffers_{};
   std::size_t grown_bytes_ = 0;  // what heap magazines have grown by
+  unsigned refills_to_sample_ = kSampleEvery;
+  // Blocks that the central lists gave, less those given back; never below 0, see flush().
+  std::array<std::array<int64_t, kClasses>, kPools> received_{};
 };
 
 // This thread's; for mem alone, others call current_cache().
@@ -116,6 +126,21 @@ struct Usage {
   uint64_t cached_bytes() const noexcept { return held_bytes - in_use_bytes; }
 };
 Usage usage(Pool& pool) noexcept;
+
+// The same by class, without large objects.
+struct ClassUsage {
+  uint64_t hits_thread = 0;
+  uint64_t hits_shared = 0;
+  uint64_t fresh = 0;
+  uint64_t frees = 0;
+
+  uint64_t objects() const noexcept {
+    const uint64_t taken = hits_thread + hits_shared + fresh;
+    return taken > frees ? taken - frees : 0;
+  }
+};
+using ClassUsages = std::array<ClassUsage, kClasses>;
+ClassUsages class_usages(Pool& pool) noexcept;
 
 // Around a fork.
 void lock_registry() noexcept;

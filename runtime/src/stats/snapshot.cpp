@@ -9,6 +9,61 @@
 #include "zokio/stats/histogram.h"
 
 namespace zokio {
+namespace {
+
+double share(uint64_t part, uint64_t all) {
+  return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
+}
+
+// By policy: what is cached and not stranded.
+template <class Snapshot>
+double fragmentation_of(const Snapshot& s) {
+  const uint64_t useful =
+      s.in_use_bytes + s.cached_bytes - std::min(s.stranded_bytes, s.cached_bytes);
+  return share(s.committed_bytes - std::min(useful, s.committed_bytes), s.committed_bytes);
+}
+
+template <class Snapshot>
+uint64_t requests_of(const Snapshot& s) {
+  return s.hits_thread + s.hits_shared + s.misses_os;
+}
+
+}  // namespace
+
+double PoolSnapshot::fragmentation() const {
+  return fragmentation_of(*this);
+}
+double PoolSnapshot::utilisation() const {
+  return share(requested_bytes, committed_bytes);
+}
+double PoolSnapshot::reuse_rate() const {
+  return share(hits_thread + hits_shared, requests_of(*this));
+}
+double PoolSnapshot::hit_rate() const {
+  return share(hits_thread, requests_of(*this));
+}
+double ClassSnapshot::fragmentation() const {
+  return fragmentation_of(*this);
+}
+double ClassSnapshot::reuse_rate() const {
+  return share(hits_thread + hits_shared, requests_of(*this));
+}
+double ClassSnapshot::hit_rate() const {
+  return share(hits_thread, requests_of(*this));
+}
+
+uint64_t PoolSnapshot::allocation_ns(double q) const {
+  if (hit_ns.count == 0 || miss_ns.count == 0)
+    return (hit_ns.count == 0 ? miss_ns : hit_ns).quantile(q);
+  const double hits = hit_rate();
+  double below = 0;
+  for (std::size_t i = 0; i < stats::kHistogramBuckets; ++i) {
+    below += hits * share(hit_ns.counts[i], hit_ns.count);
+    below += (1 - hits) * share(miss_ns.counts[i], miss_ns.count);
+    if (below >= q) return stats::bucket_upper_bound(i);
+  }
+  return stats::bucket_upper_bound(stats::kHistogramBuckets - 1);
+}
 
 uint64_t HistogramSnapshot::quantile(double q) const {
   if (count == 0) return 0;

@@ -98,6 +98,29 @@ TEST(HistogramTest, MergeIsTheHistogramOfBoth) {
   EXPECT_EQ(merged.sum, expected.sum);
 }
 
+// Nine allocations in ten are hits, whatever the two samples' sizes are.
+TEST(HistogramTest, AllocationTimesAreWeightedByHitsAndMisses) {
+  PoolSnapshot pool;
+  EXPECT_EQ(pool.allocation_ns(0.5), 0u);
+  Histogram hits;
+  for (int i = 0; i < 3; ++i) hits.record(5);
+  Histogram misses;
+  for (int i = 0; i < 100; ++i) misses.record(7);
+  pool.hit_ns = hits.snapshot();
+  pool.miss_ns = Histogram().snapshot();
+  EXPECT_EQ(pool.allocation_ns(0.5), 5u);
+  pool.miss_ns = misses.snapshot();
+  pool.hits_thread = 90;
+  pool.hits_shared = 4;
+  pool.misses_os = 6;
+  EXPECT_EQ(pool.allocation_ns(0.5), 5u);
+  EXPECT_EQ(pool.allocation_ns(0.89), 5u);
+  EXPECT_EQ(pool.allocation_ns(0.91), 7u);
+  EXPECT_EQ(pool.allocation_ns(1), 7u);
+  EXPECT_DOUBLE_EQ(pool.hit_rate(), 0.9);
+  EXPECT_DOUBLE_EQ(pool.reuse_rate(), 0.94);
+}
+
 TEST(HistogramTest, SharedRecordingLosesNothing) {
   Histogram histogram;
   std::vector<std::thread> threads;

@@ -23,6 +23,8 @@ Result<PoolId> find_pool(std::string_view name);
 
 PoolSnapshot snapshot(PoolId pool);
 std::vector<PoolSnapshot> snapshots();
+// The classes that ever had blocks, from the smallest on.
+std::vector<ClassSnapshot> class_snapshots(PoolId pool);
 
 // What a change of a limit did.
 struct LimitReport {
