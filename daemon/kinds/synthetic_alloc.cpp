@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <vector>
 
 #include "kinds/buffers.h"
@@ -14,6 +13,7 @@
 #include "kinds/mix.h"
 #include "model/limits.h"
 #include "zokio/join.h"
+#include "zokio/simd/pattern.h"
 
 namespace zokiod::kinds {
 namespace {
@@ -72,23 +72,13 @@ struct Block {
   uint64_t key = 0;
 };
 
-// Whole words of key+index; the rest of the buffer stays as it is.
 void fill(Block& block) {
-  const size_t words = block.buffer.capacity() / 8;
-  for (size_t i = 0; i < words; ++i) {
-    const uint64_t word = block.key + i;
-    std::memcpy(block.buffer.data() + 8 * i, &word, 8);
-  }
+  zokio::simd::fill_pattern(block.buffer.space(), block.key);
 }
 
 bool intact(const Block& block) {
-  const size_t words = block.buffer.capacity() / 8;
-  for (size_t i = 0; i < words; ++i) {
-    uint64_t word;
-    std::memcpy(&word, block.buffer.data() + 8 * i, 8);
-    if (word != block.key + i) return false;
-  }
-  return true;
+  const zokio::Bytes bytes(block.buffer.data(), block.buffer.capacity());
+  return zokio::simd::find_damage(bytes, block.key) == zokio::simd::kIntact;
 }
 
 // Gives back the block at `index`. False: it did not hold what was written into it.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "kinds/buffers.h"
 #include "kinds/catalog.h"
@@ -14,6 +13,7 @@
 #include "zokio/fs/dir.h"
 #include "zokio/fs/file.h"
 #include "zokio/shield.h"
+#include "zokio/simd/pattern.h"
 
 namespace zokiod::kinds {
 namespace {
@@ -60,12 +60,9 @@ struct Plan {
   uint64_t operations = 0;
 };
 
-// Bytes of the file from `offset` on: words of the seed and their place.
+// Bytes of the file from `offset` on, made of the seed and their place.
 void fill(const Plan& plan, Buffer& buffer, uint64_t offset, size_t size) {
-  for (size_t i = 0; i < size; i += 8) {
-    const uint64_t word = mix(plan.seed, (offset + i) / 8);
-    std::memcpy(buffer.data() + i, &word, std::min<size_t>(8, size - i));
-  }
+  zokio::simd::fill_pattern(buffer.space().first(size), plan.seed, offset);
   buffer.resize(size);
 }
 
@@ -86,12 +83,8 @@ Task<Result<void>> write_all(Plan& plan, File& file) {
 
 // Whether the buffer holds what fill() put there.
 bool holds(const Plan& plan, const Buffer& buffer, uint64_t offset, size_t size) {
-  if (buffer.size() != size) return false;
-  for (size_t i = 0; i < size; i += 8) {
-    const uint64_t word = mix(plan.seed, (offset + i) / 8);
-    if (std::memcmp(buffer.data() + i, &word, std::min<size_t>(8, size - i)) != 0) return false;
-  }
-  return true;
+  return buffer.size() == size &&
+         zokio::simd::find_damage(buffer.bytes(), plan.seed, offset) == zokio::simd::kIntact;
 }
 
 // The sum of the content. DataLoss: it is not what was written.

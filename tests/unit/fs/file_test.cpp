@@ -18,31 +18,22 @@
 #include "runtime_fixture.h"
 #include "temp_dir.h"
 #include "zokio/fs/dir.h"
+#include "zokio/simd/pattern.h"
 
 namespace zokio::fs {
 namespace {
 
 using FileTest = test::RuntimeTest;
 
-// Different at each position and for each seed, so that misplaced blocks show.
-std::byte pattern(uint64_t seed, uint64_t position) {
-  uint64_t x = (position + 1) * 0x9e3779b97f4a7c15ull + seed;
-  x ^= x >> 29;
-  return static_cast<std::byte>(x * 0xbf58476d1ce4e5b9ull >> 56);
-}
-
 mem::Buffer pattern_buffer(std::size_t size, uint64_t seed, uint64_t position) {
   mem::Buffer buffer = *mem::lease(size);
-  for (std::size_t i = 0; i < size; ++i) buffer.data()[i] = pattern(seed, position + i);
+  simd::fill_pattern(buffer.space(), seed, position);
   buffer.resize(size);
   return buffer;
 }
 
 bool matches(const mem::Buffer& buffer, uint64_t seed, uint64_t position) {
-  for (std::size_t i = 0; i < buffer.size(); ++i) {
-    if (buffer.data()[i] != pattern(seed, position + i)) return false;
-  }
-  return true;
+  return simd::find_damage(buffer.bytes(), seed, position) == simd::kIntact;
 }
 
 Task<void> write_and_read_back(std::string path, std::size_t block, unsigned blocks) {
