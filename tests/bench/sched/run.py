@@ -16,7 +16,6 @@ import ctypes
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from pathlib import Path
 import rows
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
+import cargo
 import results
 
 HERE = Path(__file__).resolve().parent
@@ -31,25 +31,6 @@ PEERS = ["tokio", "tbb", "asio", "threads"]
 PACKAGES = {"tokio": "librust-tokio-dev", "rustc": "rustc", "tbb": "libtbb-dev", "asio": "libasio-dev",
             "mimalloc": "libmimalloc-dev", "glibc": "libc6", "clang": "clang-19"}
 MIMALLOC = "libmimalloc.so"
-REGISTRY = Path("/usr/share/cargo/registry")
-
-
-def build_tokio(where):
-    """Builds the Rust program beside the results; sources and lock file stay out of the tree."""
-    source = where / "source"
-    shutil.copytree(HERE / "tokio", source, dirs_exist_ok=True)
-    home = where / "cargo"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "config.toml").write_text(
-        f'[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "{REGISTRY}"\n')
-    # Debian's compiler and crates, also where another Rust comes first in the PATH.
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "CARGO_HOME": str(home), "RUSTC": "/usr/bin/rustc",
-           "CARGO_TARGET_DIR": str(where / "target")}
-    done = subprocess.run(["/usr/bin/cargo", "build", "--offline", "--release", "--quiet"], cwd=source, env=env,
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"cargo: {done.stderr[-3000:]}\nmissing packages? ./dev deps --bench")
-    return where / "target" / "release" / "bench_sched_tokio"
 
 
 class Program:
@@ -84,7 +65,7 @@ def programs(bin_dir, peers, build_dir):
             ctypes.CDLL(MIMALLOC)  # the loader only warns about a preload that it cannot find
         except OSError:
             raise SystemExit(f"no {MIMALLOC}: ./dev deps --bench") from None
-        binary = build_tokio(build_dir / "tokio")
+        binary = cargo.build(HERE / "tokio", build_dir / "tokio")
         found += [Program("tokio-glibc", binary), Program("tokio-mimalloc", binary, MIMALLOC)]
     found += [Program(peer, bin_dir / f"bench_sched_{peer}") for peer in ("tbb", "asio", "threads") if peer in peers]
     return found
