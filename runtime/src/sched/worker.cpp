@@ -260,7 +260,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (scheduler_.groups().ready() && share_with_groups()) [[unlikely]]
     return true;
   own_first_ = !own_first_;
-  if (own_first_) task = overflow_.take_one();
+  if (own_first_) task = take_overflow();
   if (task == nullptr) task = take_turn_of_outside();
   return true;
 }
@@ -392,7 +392,9 @@ task::Header* Worker::unpack(Bag* bag) noexcept {
   return first;
 }
 
-// Requires: the own queue is empty.
+// A bag, also when the own queue is full and spills for it: what was spilled is older than what
+// stayed, and one at a time, of tasks that keep a full queue full (a thousand that only yield),
+// would run once in many turns of the others.
 task::Header* Worker::take_overflow() noexcept {
   Bag* bag = overflow_.take_bag();
   return bag != nullptr ? unpack(bag) : nullptr;
