@@ -7,6 +7,7 @@
 
 #include "base/env.h"
 #include "io/driver.h"
+#include "io/reactor.h"
 #include "zokio/base/assert.h"
 
 namespace zokio::io {
@@ -38,6 +39,9 @@ bool Op::await_suspend(std::coroutine_handle<> h) noexcept {
   ZOKIO_CHECK(driver_ != nullptr, "I/O outside a runtime: no driver on this thread");
   start_ns_ = env::now_ns();
   const auto start = [this]() noexcept {
+    Reactor* here = task::context().reactor;
+    if (interest_ != 0 && here != nullptr && task::consume_budget() && here->try_now(*this))
+      return false;
     if (!publish(driver_->blocks(*this))) return false;
     // The frame may be gone from here on.
     driver_->submit(*this);

@@ -70,6 +70,7 @@ struct OpTraits {
   bool reissue = false;       // after -ECANCELED from the kernel it can be issued again elsewhere
   bool cancellable = true;    // false: a cancel of the task does not concern it (close)
   bool counts_bytes = false;  // the result is a number of bytes
+  bool stream = false;        // of a connected stream socket: see Op::would_block_next
 };
 
 class Op : private task::Wait {
@@ -91,6 +92,9 @@ class Op : private task::Wait {
   virtual int64_t attempt() noexcept = 0;
   // The descriptor that interest() is about. Requires: interest() != 0.
   virtual int poll_fd() const noexcept { return -1; }
+  // Of a stream: true when the same again would block, by what this one transferred: less than
+  // there was room for. (Datagrams and the like are shorter than their buffers without that.)
+  virtual bool would_block_next(int64_t result) const noexcept { return result == -EAGAIN; }
 
   OpKind kind() const noexcept { return traits_.kind; }
   uint8_t opcode() const noexcept { return traits_.opcode; }

@@ -117,6 +117,16 @@ void Reactor::start(Op& op) noexcept {
   engine_->issue(op);
 }
 
+bool Reactor::try_now(Op& op) noexcept {
+  if (state() != ReactorState::Active) return false;
+  const int64_t result = engine_->try_now(op);
+  if (result == -EAGAIN || result == -EINTR) return false;
+  stats_.submissions.add();
+  shard_->record(op.traits(), result, static_cast<uint64_t>(env::now_ns() - op.start_ns_));
+  op.result_ = result;
+  return true;
+}
+
 void Reactor::on_cancel_message(Op& op) noexcept {
   if (op.owner_.load(std::memory_order_acquire) != this) {
     driver_->cancel(op);  // it moved; the message follows it

@@ -79,6 +79,9 @@ class Reactor final : Pinned {
 
   // Starts a published operation. It may be complete, and gone, when this returns. Thread: owner.
   void start(Op& op) noexcept;
+  // Does `op`, which is not published, without waiting, where the engine has a short way for it.
+  // False: it would wait, or has to be started. Thread: owner.
+  bool try_now(Op& op) noexcept;
   // Hands a message over and wakes the owner. False: closed, not taken. Thread: any.
   bool send(Message* message) noexcept;
 

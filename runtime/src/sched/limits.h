@@ -36,8 +36,11 @@ inline constexpr uint32_t kMaintainPolls = 2;
 #else
 inline constexpr uint32_t kMaintainPolls = 512;
 #endif
-// The reactor costs a system call on some backends, so not with every maintenance.
+// The reactor costs a system call on some backends, so not with every maintenance. And while what
+// was ready at the last look has not all run, not before kPollIoLatest: what it brings would stand
+// behind that, and what is asked of the kernel in one call, or told by it, would be less each time.
 inline constexpr Duration kPollIoEvery = std::chrono::microseconds(25);
+inline constexpr Duration kPollIoLatest = std::chrono::microseconds(250);
 
 // A task from outside interrupts a worker that is awake at most so often; others come with the next
 // maintenance, which is as soon, and not more than so many polls away should the average be wrong.

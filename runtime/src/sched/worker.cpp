@@ -252,7 +252,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
     if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None) polls_left_ = 0;
   }
   expire_timers();
-  if (now_ns_ - io_polled_ns_ >= kPollIoEvery.count()) poll_io();
+  if (io_is_due()) poll_io();
   if (!scheduler_.one_cache()) cpu_.store(os::current_cpu(), std::memory_order_relaxed);
   timed_ = true;
   // A backlog that lasted an interval is worth a wake-up whatever the average says.
@@ -573,6 +573,12 @@ void Worker::push_last(task::Header* task) noexcept {
   push_older(task);
 }
 
+bool Worker::io_is_due() const noexcept {
+  const int64_t since = now_ns_ - io_polled_ns_;
+  if (since < kPollIoEvery.count()) return false;
+  return stats_.polls.read() >= io_due_polls_ || since >= kPollIoLatest.count();
+}
+
 void Worker::poll_io() noexcept {
   io_polled_ns_ = now_ns_;
   io::Reactor* reactor = task::context().reactor;
@@ -580,6 +586,7 @@ void Worker::poll_io() noexcept {
   origin_ = Origin::Io;
   reactor->poll();
   origin_ = Origin::Local;
+  io_due_polls_ = stats_.polls.read() + queue_.size();
 }
 
 void Worker::expire_timers() noexcept {

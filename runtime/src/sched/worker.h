@@ -197,6 +197,7 @@ class Worker final : public task::ForkHost, Pinned {
   void push_older(task::Header* task) noexcept;
   bool wake_is_worth(uint64_t backlog) noexcept;
   bool spin() noexcept;
+  bool io_is_due() const noexcept;
   void poll_io() noexcept;
   void expire_timers() noexcept;
   void carry_out_reactor_order() noexcept;
@@ -257,6 +258,7 @@ class Worker final : public task::ForkHost, Pinned {
   bool timed_ = false;  // the next poll follows a maintenance, so its start is known
   int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
+  uint64_t io_due_polls_ = 0;  // when what was ready then has run
   int64_t told_at_ns_ = 0;  // when told_ was cleared last
   uint64_t average_poll_ns_ = 500;
   os::SpinBudget spin_budget_;

@@ -24,7 +24,7 @@ class Fd {
   explicit operator bool() const noexcept { return fd_ >= 0; }
   int get() const noexcept { return fd_; }
   // Gives it up without closing.
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+  [[nodiscard]] int release() noexcept;
   // Closes it now. EBADF would mean that somebody else closed it, and aborts.
   void reset() noexcept;
 

@@ -11,6 +11,7 @@
 #include "io/op.h"
 #include "io/reactor.h"
 #include "os/eventfd.h"
+#include "os/fd_generation.h"
 #include "zokio/base/assert.h"
 
 namespace zokio::io {
@@ -22,6 +23,9 @@ static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR &&
 constexpr uint64_t kBell = UINT64_MAX;
 // Events of one system call; more are fetched by the next turn.
 constexpr int kEventsMax = 256;
+
+constexpr uint32_t kBoth = EPOLLIN | EPOLLOUT;
+constexpr uint32_t kEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 uint32_t interest_of(const Op& op) noexcept {
   return static_cast<uint32_t>(static_cast<unsigned short>(op.interest()));
@@ -42,25 +46,71 @@ Result<std::unique_ptr<Engine>> make_epoll_engine(Reactor& reactor) {
 EpollEngine::EpollEngine(Reactor& reactor, os::Fd set) noexcept
     : reactor_(reactor), set_(std::move(set)) {}
 
-void EpollEngine::issue(Op& op) noexcept {
+EpollEngine::Registration& EpollEngine::registration_of(int fd) {
+  const auto index = static_cast<std::size_t>(fd);
+  if (index >= registrations_.size())
+    registrations_.resize(std::max(index + 1, registrations_.size() * 2));
+  Registration& registration = registrations_[index];
+  if (registration.edge && registration.generation != os::fd_generation(fd)) {
+    registration.edge = false;
+    registration.ready = 0;
+  }
+  return registration;
+}
+
+bool EpollEngine::follow(int fd, Registration& registration) noexcept {
+  if (!os::is_followed(fd)) return true;  // as what is no stream
+  if (registration.edge) return true;
+  const uint32_t generation = os::fd_generation(fd);
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET,
+                    .data = {.u64 = static_cast<uint64_t>(fd)}};
+  if (!add_or_change(fd, registration, event)) return false;
+  registration.edge = true;
+  registration.generation = generation;
+  registration.armed = 0;
+  registration.ready = kBoth;  // not known: the first attempts tell
+  return true;
+}
+
+int64_t EpollEngine::attempt(Op& op, Registration& registration) noexcept {
+  if (!registration.edge) return op.attempt();
+  const uint32_t interest = interest_of(op) & kBoth;
+  if (interest != 0 && (registration.ready & interest) == 0) return -EAGAIN;
   const int64_t result = op.attempt();
-  if (result != -EAGAIN) {
+  // The other side has ended, so no further edge says that there is something to be had.
+  if (op.would_block_next(result) && (registration.ready & kEnded) == 0)
+    registration.ready &= ~interest;
+  return result;
+}
+
+int64_t EpollEngine::try_now(Op& op) noexcept {
+  if (!op.traits().stream) return op.attempt();
+  const int fd = op.poll_fd();
+  Registration& registration = registration_of(fd);
+  if (!follow(fd, registration)) return -EAGAIN;
+  return attempt(op, registration);
+}
+
+void EpollEngine::issue(Op& op) noexcept {
+  const int fd = op.poll_fd();
+  ZOKIO_CHECK(fd >= 0 && op.interest() != 0, "this operation cannot wait for readiness");
+  Registration& registration = registration_of(fd);
+  // Registered before the attempt: what becomes ready after it is an edge.
+  if (op.traits().stream && !follow(fd, registration)) {
+    reactor_.complete(op, -errno);
+    return;
+  }
+  if (const int64_t result = attempt(op, registration); result != -EAGAIN) {
     reactor_.complete(op, result);
     return;
   }
-  wait_for(op);
+  wait_for(op, fd, registration);
 }
 
-void EpollEngine::wait_for(Op& op) noexcept {
-  const int fd = op.poll_fd();
-  ZOKIO_CHECK(fd >= 0 && op.interest() != 0, "this operation cannot wait for readiness");
-  if (static_cast<std::size_t>(fd) >= registrations_.size()) {
-    registrations_.resize(
-        std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, registrations_.size() * 2));
-  }
-  Registration& registration = registrations_[static_cast<std::size_t>(fd)];
+void EpollEngine::wait_for(Op& op, int fd, Registration& registration) noexcept {
   const bool watched =
-      !registration.waiting.empty() && (registration.armed & interest_of(op)) == interest_of(op);
+      registration.edge ||
+      (!registration.waiting.empty() && (registration.armed & interest_of(op)) == interest_of(op));
   registration.waiting.push_back(op);
   ++waiting_;
   if (watched || arm(fd, registration)) return;
@@ -77,20 +127,25 @@ bool EpollEngine::arm(int fd, Registration& registration) noexcept {
     wanted |= interest_of(*op);
   }
   epoll_event event{.events = wanted | EPOLLONESHOT, .data = {.u64 = static_cast<uint64_t>(fd)}};
-  // The number may have been closed and given to another object since: the set then has either
-  // forgotten it (ENOENT) or, for an object shared with another process, knows both.
-  int rc = -1;
+  if (!add_or_change(fd, registration, event)) return false;
+  registration.armed = wanted;
+  return true;
+}
+
+// The number may have been closed and given to another object since: the set then has either
+// forgotten it (ENOENT) or, for an object shared with another process, knows both.
+bool EpollEngine::add_or_change(int fd, Registration& registration, epoll_event& event) noexcept {
   for (int tries = 0; tries < 3; ++tries) {
-    rc = epoll_ctl(set_.get(), registration.added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     reactor_.counters().enters.add();
-    if (rc == 0) break;
+    if (epoll_ctl(set_.get(), registration.added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) ==
+        0) {
+      registration.added = true;
+      return true;
+    }
     if (errno != ENOENT && errno != EEXIST) return false;
     registration.added = errno == EEXIST;
   }
-  if (rc != 0) return false;
-  registration.added = true;
-  registration.armed = wanted;
-  return true;
+  return false;
 }
 
 void EpollEngine::cancel(Op& op) noexcept {
@@ -134,13 +189,16 @@ void EpollEngine::pass(Instant deadline) noexcept {
 void EpollEngine::on_event(int fd, uint32_t events) noexcept {
   Registration& registration = registrations_[static_cast<std::size_t>(fd)];
   registration.armed = 0;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) events |= kBoth;
+  if ((events & EPOLLRDHUP) != 0) events |= EPOLLIN;
+  registration.ready |= events & (kBoth | kEnded);
   // Bound: those that wait now. One that would block again goes to the end of the list.
   Op* const last = registration.waiting.back();
   for (Op* op = registration.waiting.front(); op != nullptr;) {
     Op* const next = op == last ? nullptr : op->engine.next;
     const auto interest = interest_of(*op);
-    if ((events & (interest | EPOLLERR | EPOLLHUP)) != 0) {
-      const int64_t result = op->attempt();
+    if ((events & interest) != 0) {
+      const int64_t result = attempt(*op, registration);
       if (result != -EAGAIN) {
         registration.waiting.remove(*op);
         --waiting_;
@@ -149,7 +207,7 @@ void EpollEngine::on_event(int fd, uint32_t events) noexcept {
     }
     op = next;
   }
-  if (registration.waiting.empty() || arm(fd, registration)) return;
+  if (registration.edge || registration.waiting.empty() || arm(fd, registration)) return;
   const int error = errno;
   while (Op* op = registration.waiting.pop_front()) {
     --waiting_;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "io/ops/transfer.h"
+#include "os/fd_generation.h"
 #include "zokio/os/fd.h"
 
 namespace zokio::io {
@@ -16,7 +17,9 @@ class CloseOp final : public Op {
  public:
   explicit CloseOp(os::Fd fd) noexcept
       : Op({.kind = OpKind::Close, .opcode = IORING_OP_CLOSE, .cancellable = false}),
-        fd_(std::move(fd)) {}
+        fd_(std::move(fd)) {
+    os::fd_changes_hands(fd_.get());  // before the kernel may give the number to another
+  }
   ~CloseOp() override {
     // After any other result the number is free, and perhaps somebody else's.
     if (result() != -ECANCELED) static_cast<void>(fd_.release());

@@ -20,7 +20,8 @@ class RecvOp final : public TransferOp {
                     .opcode = IORING_OP_RECV,
                     .interest = POLLIN,
                     .reissue = true,
-                    .counts_bytes = true},
+                    .counts_bytes = true,
+                    .stream = true},
                    fd, std::move(buffer), true, skip, limit) {}
 
   void encode(io_uring_sqe& entry) noexcept override {

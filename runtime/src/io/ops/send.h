@@ -19,7 +19,8 @@ class SendOp final : public TransferOp {
                     .opcode = IORING_OP_SEND,
                     .interest = POLLOUT,
                     .reissue = true,
-                    .counts_bytes = true},
+                    .counts_bytes = true,
+                    .stream = true},
                    fd, std::move(buffer), false, skip) {}
 
   void encode(io_uring_sqe& entry) noexcept override {

@@ -53,6 +53,11 @@ class TransferOp : public Op {
         skip_(skip),
         limit_(limit < kMaxTransfer ? limit : kMaxTransfer) {}
 
+  bool would_block_next(int64_t result) const noexcept override {
+    return result == -EAGAIN ||
+           (traits().stream && result > 0 && result < static_cast<int64_t>(length()));
+  }
+
   int fd() const noexcept { return fd_; }
   std::byte* data() noexcept { return buffer_.data() + skip_; }
   std::size_t length() const noexcept {

@@ -63,6 +63,12 @@ bool UringEngine::has_credit(const Op& op) const noexcept {
   return op.interest() != 0 || finite_in_flight_ < ring_->completion_entries() / 2;
 }
 
+// Connections come in bunches, and one for each pass would keep the last of a thousand waiting for
+// as many passes. What else waits is cheaper through the ring.
+int64_t UringEngine::try_now(Op& op) noexcept {
+  return op.kind() == OpKind::Accept ? op.attempt() : -EAGAIN;
+}
+
 void UringEngine::issue(Op& op) noexcept {
   op.engine.retries = 0;
   if (!queued_.empty() && op.interest() == 0) {

@@ -27,6 +27,7 @@ class UringEngine final : public Engine {
   UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring) noexcept;
   ~UringEngine() override;
 
+  int64_t try_now(Op& op) noexcept override;
   void issue(Op& op) noexcept override;
   void cancel(Op& op) noexcept override;
   void pass(Instant deadline) noexcept override;
