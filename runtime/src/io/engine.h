@@ -32,8 +32,9 @@ class Engine : Pinned {
   virtual void cancel(Op& op) noexcept = 0;
 
   // Submits, fetches and completes; sleeps before that until `deadline` unless it is in the past or
-  // there is something to fetch. The reactor's bell ends the sleep.
-  virtual void pass(Instant deadline) noexcept = 0;
+  // there is something to fetch. The reactor's bell ends the sleep. After `limit` completions the
+  // rest waits for the next pass.
+  virtual void pass(Instant deadline, unsigned limit) noexcept = 0;
   // False when pass() without sleeping would do nothing.
   virtual bool has_work() const noexcept = 0;
 

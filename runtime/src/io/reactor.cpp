@@ -22,11 +22,11 @@ unsigned Reactor::turn(Instant deadline) noexcept {
   return pass(deadline);
 }
 
-unsigned Reactor::poll() noexcept {
+unsigned Reactor::poll(unsigned limit) noexcept {
   completed_ = 0;
   read_inbox();
   if (retiring()) drain();
-  if (engine_->has_work()) engine_->pass(kNoWait);
+  if (engine_->has_work()) engine_->pass(kNoWait, limit);
   return completed_;
 }
 
@@ -44,7 +44,7 @@ unsigned Reactor::pass(Instant deadline) noexcept {
     os::futex_wait(bell_state_, kDozing, deadline);
     if (bell_state_.load(std::memory_order_relaxed) == kRung) bell_rang();
   } else {
-    engine_->pass(asleep ? deadline : kNoWait);
+    engine_->pass(asleep ? deadline : kNoWait, UINT32_MAX);
   }
   // The turn returns now, so what rang meanwhile (a completion that made a task ready) is heard.
   end_sleep();

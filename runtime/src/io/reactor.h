@@ -55,8 +55,9 @@ class Reactor final : Pinned {
   unsigned turn(Instant deadline) noexcept;
 
   // turn() without waiting, and without a system call when there is nothing to submit or to fetch.
+  // At most about `limit` operations end; what else has completed waits for the next call.
   // Thread: owner.
-  unsigned poll() noexcept;
+  unsigned poll(unsigned limit = UINT32_MAX) noexcept;
 
   // Makes the present turn() return, or the next one not wait. Never lost, never blocks; costs a
   // system call only when the owner sleeps. Thread: any.

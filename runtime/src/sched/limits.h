@@ -41,6 +41,9 @@ inline constexpr uint32_t kMaintainPolls = 512;
 // behind that, and what is asked of the kernel in one call, or told by it, would be less each time.
 inline constexpr Duration kPollIoEvery = std::chrono::microseconds(25);
 inline constexpr Duration kPollIoLatest = std::chrono::microseconds(250);
+// What completed stays with the reactor, in its order, while there is no room for it in the own
+// queue: but for so many at a time, so that tasks that keep the queue full do not keep I/O out.
+inline constexpr uint32_t kLeastIo = 16;
 
 // A task from outside interrupts a worker that is awake at most so often; others come with the next
 // maintenance, which is as soon, and not more than so many polls away should the average be wrong.

@@ -260,7 +260,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (scheduler_.groups().ready() && share_with_groups()) [[unlikely]]
     return true;
   own_first_ = !own_first_;
-  if (own_first_) task = take_overflow();
+  if (own_first_) task = queue_has_room() ? take_overflow() : overflow_.take_one();
   if (task == nullptr) task = take_turn_of_outside();
   return true;
 }
@@ -392,9 +392,7 @@ task::Header* Worker::unpack(Bag* bag) noexcept {
   return first;
 }
 
-// A bag, also when the own queue is full and spills for it: what was spilled is older than what
-// stayed, and one at a time, of tasks that keep a full queue full (a thousand that only yield),
-// would run once in many turns of the others.
+// Requires: room for a bag in the own queue.
 task::Header* Worker::take_overflow() noexcept {
   Bag* bag = overflow_.take_bag();
   return bag != nullptr ? unpack(bag) : nullptr;
@@ -427,12 +425,18 @@ task::Header* Worker::take_injected() noexcept {
 }
 
 // At a maintenance. As many bags as there is room for: they stand behind what is in the own queue,
-// and while that never runs empty, nothing else brings them in.
+// and while that never runs empty, nothing else brings them in. Without room one of them, which
+// goes on behind the overflow.
 task::Header* Worker::take_turn_of_outside() noexcept {
   Injector& injector = scheduler_.injector();
-  if (queue_.size() > kLocalQueueSlots / 2) return injector.take_one(slot_);
   Bag* bag = injector.take_bag(slot_);
   if (bag == nullptr) return nullptr;
+  if (!queue_has_room()) {
+    task::Header* first = bag->tasks[bag->first++];
+    overflow_.push_many({bag->tasks + bag->first, bag->count - bag->first});
+    free_bag(bag);
+    return first;
+  }
   task::Header* first = unpack(bag);
   while (queue_.size() + Bag::kTasks <= kLocalQueueSlots) {
     bag = injector.take_bag(slot_);
@@ -570,6 +574,10 @@ void Worker::push_last(task::Header* task) noexcept {
   stats_.scheduled_local.add();
   if (lifo_budget_ == 0) [[unlikely]]
     if (task::Header* older = lifo_.exchange(nullptr, std::memory_order_acq_rel)) push_older(older);
+  // Behind all that is ready, or a thousand tasks that only yield would be 256 that have all the
+  // turns.
+  if (!overflow_.empty()) [[unlikely]]
+    return overflow_.push(task);
   push_older(task);
 }
 
@@ -584,7 +592,7 @@ void Worker::poll_io() noexcept {
   io::Reactor* reactor = task::context().reactor;
   if (reactor == nullptr) return;
   origin_ = Origin::Io;
-  reactor->poll();
+  reactor->poll(std::max(kLocalQueueSlots - queue_.size(), kLeastIo));
   origin_ = Origin::Local;
   io_due_polls_ = stats_.polls.read() + queue_.size();
 }

@@ -164,6 +164,7 @@ class Worker final : public task::ForkHost, Pinned {
   void set_pace() noexcept;
   void see_to_outside() noexcept;
   task::Header* next_task() noexcept;
+  bool queue_has_room() const noexcept { return queue_.size() <= kLocalQueueSlots / 2; }
   task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
   task::Header* take_turn_of_outside() noexcept;

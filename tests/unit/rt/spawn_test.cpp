@@ -229,6 +229,32 @@ TEST_P(Spawn, WorkIsSharedBetweenWorkers) {
   EXPECT_TRUE(*outcome);
 }
 
+// More tasks than the own queue holds, all of them ready all the time: those that were spilled get
+// their turns, too.
+Task<void> take_turns(std::atomic<uint64_t>* turns, std::atomic<uint64_t>* all, uint64_t enough) {
+  while (all->fetch_add(1, std::memory_order_relaxed) < enough) {
+    turns->fetch_add(1, std::memory_order_relaxed);
+    co_await yield_now();
+  }
+}
+
+Task<void> join_all(std::vector<JoinHandle<void>>* handles) {
+  for (auto& handle : *handles) co_await handle;
+}
+
+TEST_P(Spawn, TasksThatWereSpilledHaveTheirTurns) {
+  constexpr uint64_t kTasks = 2'000, kTurns = 500;
+  std::vector<std::atomic<uint64_t>> turns(kTasks);
+  std::atomic<uint64_t> all{0};
+  std::vector<JoinHandle<void>> handles;
+  for (auto& mine : turns)
+    handles.push_back(runtime_->spawn(&take_turns, &mine, &all, kTasks * kTurns));
+  runtime_->block_on(&join_all, &handles);
+  uint64_t least = kTasks * kTurns;
+  for (const auto& mine : turns) least = std::min(least, mine.load());
+  EXPECT_GE(least, kTurns / 4);
+}
+
 ZOKIO_RUNTIME_MATRIX(Spawn);
 
 }  // namespace

@@ -155,21 +155,22 @@ void EpollEngine::cancel(Op& op) noexcept {
   reactor_.complete(op, -ECANCELED);
 }
 
-void EpollEngine::pass(Instant deadline) noexcept {
+void EpollEngine::pass(Instant deadline, unsigned limit) noexcept {
   std::array<epoll_event, kEventsMax> events;
+  const int most = static_cast<int>(std::min<unsigned>(limit, kEventsMax));
   int n;
   reactor_.counters().enters.add();
   if (deadline == kNoWait || deadline <= Instant::now()) {
-    n = epoll_wait(set_.get(), events.data(), kEventsMax, 0);
+    n = epoll_wait(set_.get(), events.data(), most, 0);
   } else {
     timespec timeout{};
     const int64_t left = (deadline - Instant::now()).count();
     if (left > 0) timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-    n = epoll_pwait2(set_.get(), events.data(), kEventsMax,
+    n = epoll_pwait2(set_.get(), events.data(), most,
                      deadline.is_never() ? nullptr : &timeout, nullptr);
     if (n < 0 && errno == ENOSYS) {  // Linux before 5.11 knows milliseconds only
       const int64_t ms = std::min<int64_t>(left / 1'000'000 + 1, INT32_MAX);
-      n = epoll_wait(set_.get(), events.data(), kEventsMax,
+      n = epoll_wait(set_.get(), events.data(), most,
                      deadline.is_never() ? -1 : static_cast<int>(ms));
     }
   }

@@ -34,7 +34,7 @@ class EpollEngine final : public Engine {
   int64_t try_now(Op& op) noexcept override;
   void issue(Op& op) noexcept override;
   void cancel(Op& op) noexcept override;
-  void pass(Instant deadline) noexcept override;
+  void pass(Instant deadline, unsigned limit) noexcept override;
   bool has_work() const noexcept override { return waiting_ != 0; }
   bool movable(const Op&) const noexcept override { return true; }
   bool quiescent() const noexcept override { return true; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/uring/engine.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "io/op.h"
@@ -153,7 +154,7 @@ bool UringEngine::has_work() const noexcept {
          ring_->has_work();
 }
 
-void UringEngine::pass(Instant deadline) noexcept {
+void UringEngine::pass(Instant deadline, unsigned limit) noexcept {
   if (!bell_armed_) arm_bell();
   submit_cancels();
   submit_queued();
@@ -161,7 +162,7 @@ void UringEngine::pass(Instant deadline) noexcept {
   const bool wait = deadline != kNoWait && bell_armed_ && cancels_.empty() && !ring_->has_work();
   enter(wait, deadline);
   reactor_.end_sleep();
-  fetch();
+  fetch(limit);
 }
 
 void UringEngine::enter(bool wait, Instant deadline) noexcept {
@@ -183,11 +184,11 @@ void UringEngine::enter(bool wait, Instant deadline) noexcept {
   overflow_seen_ = overflow;
 }
 
-void UringEngine::fetch() noexcept {
+void UringEngine::fetch(unsigned limit) noexcept {
   uint64_t user_data = 0;
   int32_t result = 0;
   // Bound: one queue full, so that a flood of completions cannot keep tasks from running.
-  for (unsigned left = ring_->completion_entries(); left > 0; --left) {
+  for (unsigned left = std::min(limit, ring_->completion_entries()); left > 0; --left) {
     if (!ring_->next_completion(user_data, result)) return;
     if (user_data == kBellKey)
       on_bell();

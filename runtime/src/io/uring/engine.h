@@ -30,7 +30,7 @@ class UringEngine final : public Engine {
   int64_t try_now(Op& op) noexcept override;
   void issue(Op& op) noexcept override;
   void cancel(Op& op) noexcept override;
-  void pass(Instant deadline) noexcept override;
+  void pass(Instant deadline, unsigned limit) noexcept override;
   bool has_work() const noexcept override;
   bool movable(const Op& op) const noexcept override;
   bool quiescent() const noexcept override;
@@ -48,7 +48,7 @@ class UringEngine final : public Engine {
   void submit_cancels() noexcept;
   void arm_bell() noexcept;
   void enter(bool wait, Instant deadline) noexcept;
-  void fetch() noexcept;
+  void fetch(unsigned limit) noexcept;
   void on_completion(uint64_t user_data, int32_t result) noexcept;
   void on_cancel_completion(OpTable::Key key, int32_t result) noexcept;
   void on_bell() noexcept;
