@@ -252,6 +252,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
     if (reactor_order_.load(std::memory_order_relaxed) != ReactorOrder::None) polls_left_ = 0;
   }
   expire_timers();
+  refill();
   if (io_is_due()) poll_io();
   if (!scheduler_.one_cache()) cpu_.store(os::current_cpu(), std::memory_order_relaxed);
   timed_ = true;
@@ -260,7 +261,7 @@ bool Worker::maintain(task::Header*& task) noexcept {
   if (scheduler_.groups().ready() && share_with_groups()) [[unlikely]]
     return true;
   own_first_ = !own_first_;
-  if (own_first_) task = queue_has_room() ? take_overflow() : overflow_.take_one();
+  if (own_first_) task = overflow_.take_one();
   if (task == nullptr) task = take_turn_of_outside();
   return true;
 }
@@ -392,7 +393,16 @@ task::Header* Worker::unpack(Bag* bag) noexcept {
   return first;
 }
 
-// Requires: room for a bag in the own queue.
+// At a maintenance, before the reactor and others bring more: what was spilled has waited longer.
+void Worker::refill() noexcept {
+  while (!overflow_.empty() && queue_has_room()) {
+    Bag* bag = overflow_.take_bag();
+    if (bag == nullptr) return;
+    empty(bag);
+  }
+}
+
+// Requires: the own queue is empty.
 task::Header* Worker::take_overflow() noexcept {
   Bag* bag = overflow_.take_bag();
   return bag != nullptr ? unpack(bag) : nullptr;
@@ -438,7 +448,7 @@ task::Header* Worker::take_turn_of_outside() noexcept {
     return first;
   }
   task::Header* first = unpack(bag);
-  while (queue_.size() + Bag::kTasks <= kLocalQueueSlots) {
+  while (queue_has_room()) {
     bag = injector.take_bag(slot_);
     if (bag == nullptr) return first;
     empty(bag);
@@ -592,9 +602,10 @@ void Worker::poll_io() noexcept {
   io::Reactor* reactor = task::context().reactor;
   if (reactor == nullptr) return;
   origin_ = Origin::Io;
-  reactor->poll(std::max(kLocalQueueSlots - queue_.size(), kLeastIo));
+  const uint32_t room = overflow_.empty() ? kLocalQueueSlots - queue_.size() : 0;
+  reactor->poll(std::max(room, kLeastIo));
   origin_ = Origin::Local;
-  io_due_polls_ = stats_.polls.read() + queue_.size();
+  io_due_polls_ = stats_.polls.read() + queue_.size() + overflow_.size();
 }
 
 void Worker::expire_timers() noexcept {

@@ -164,7 +164,8 @@ class Worker final : public task::ForkHost, Pinned {
   void set_pace() noexcept;
   void see_to_outside() noexcept;
   task::Header* next_task() noexcept;
-  bool queue_has_room() const noexcept { return queue_.size() <= kLocalQueueSlots / 2; }
+  bool queue_has_room() const noexcept { return queue_.size() + Bag::kTasks <= kLocalQueueSlots; }
+  void refill() noexcept;
   task::Header* take_overflow() noexcept;
   task::Header* take_injected() noexcept;
   task::Header* take_turn_of_outside() noexcept;
@@ -260,7 +261,7 @@ class Worker final : public task::ForkHost, Pinned {
   int64_t now_ns_ = 0;  // of the last maintenance
   int64_t io_polled_ns_ = 0;
   uint64_t io_due_polls_ = 0;  // when what was ready then has run
-  int64_t told_at_ns_ = 0;  // when told_ was cleared last
+  int64_t told_at_ns_ = 0;     // when told_ was cleared last
   uint64_t average_poll_ns_ = 500;
   os::SpinBudget spin_budget_;
   int64_t ran_ns_ = 0;  // time in polls between the last two maintenances

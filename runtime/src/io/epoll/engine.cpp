@@ -166,8 +166,8 @@ void EpollEngine::pass(Instant deadline, unsigned limit) noexcept {
     timespec timeout{};
     const int64_t left = (deadline - Instant::now()).count();
     if (left > 0) timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-    n = epoll_pwait2(set_.get(), events.data(), most,
-                     deadline.is_never() ? nullptr : &timeout, nullptr);
+    n = epoll_pwait2(set_.get(), events.data(), most, deadline.is_never() ? nullptr : &timeout,
+                     nullptr);
     if (n < 0 && errno == ENOSYS) {  // Linux before 5.11 knows milliseconds only
       const int64_t ms = std::min<int64_t>(left / 1'000'000 + 1, INT32_MAX);
       n = epoll_wait(set_.get(), events.data(), most,
