@@ -10,7 +10,7 @@ namespace zokio::io {
 unsigned Reactor::turn(Instant) noexcept {
   ZOKIO_PANIC("no reactor here");
 }
-unsigned Reactor::poll() noexcept {
+unsigned Reactor::poll(unsigned) noexcept {
   ZOKIO_PANIC("no reactor here");
 }
 void Reactor::wake() noexcept {

@@ -19,7 +19,11 @@
 namespace zokio::sched {
 
 struct Bag {
+#ifdef ZOKIO_MODEL
+  static constexpr uint32_t kTasks = 2;  // so that one fits into the model's run queues
+#else
   static constexpr uint32_t kTasks = 60;
+#endif
 
   Bag* next = nullptr;
   uint32_t first = 0;  // tasks[first, count) are in it
