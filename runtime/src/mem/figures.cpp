@@ -60,7 +60,8 @@ std::vector<ClassSnapshot> class_snapshots(PoolId id) {
 void add_class_figures(Pool& pool, PoolSnapshot& out) {
   uint64_t blocks_held = 0;
   uint64_t blocks_in_use = 0;
-  for (const ClassSnapshot& each : class_snapshots(pool.id())) {
+  out.classes = class_snapshots(pool.id());
+  for (const ClassSnapshot& each : out.classes) {
     blocks_held += each.in_use_bytes + each.cached_bytes;
     blocks_in_use += each.in_use_bytes;
     out.refills += each.refills;

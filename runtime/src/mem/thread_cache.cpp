@@ -30,11 +30,9 @@ constexpr std::size_t kCacheBytes = round_to_pages(sizeof(ThreadCache));
 // not hold most of a small pool.
 constexpr uint64_t kLimitShare = 256;
 
-// Blocks in a lot. Frames and buffers at once; the heap begins small, see ThreadCache::grow.
+// Blocks in a lot. Frames and buffers at once; the heap begins small, see lot_policy.h.
 constexpr unsigned kLot = 64;
 constexpr unsigned kHeapLot = 512;
-constexpr unsigned kHeapBegin = 4;
-constexpr std::size_t kGrowthBytes = std::size_t{4} << 20;
 
 uint64_t effective_limit(Pool& p) noexcept {
   const uint64_t own = p.budget().limit();
@@ -52,6 +50,7 @@ unsigned capacity_of(PoolId id, uint64_t limit, unsigned cls) noexcept {
 
 }  // namespace
 
+constinit LotPolicy lot_policy;
 constinit thread_local ThreadCache* this_thread_cache = nullptr;
 #ifdef ZOKIO_INLINE_CACHE
 constinit InlineCache no_inline_cache;
@@ -68,6 +67,7 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
     return pop(magazine);
   }
   Pool& p = pool(id);
+  if (id == PoolId::Heap) tune(cls);
   if (magazine.capacity < magazine.allowed) grow(magazine, cls);
   const bool timed = --refills_to_sample_ == 0;
   const Instant start = timed ? Instant::now() : Instant{};
@@ -92,7 +92,9 @@ void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   Batch first;
   (magazine.capacity > 0 ? first : given).push(block);
   magazine.put_lot(first);
-  if (given.count != 0) flush(static_cast<unsigned>(id), cls, given);
+  if (given.count == 0) return;
+  flush(static_cast<unsigned>(id), cls, given);
+  if (id == PoolId::Heap) tune(cls);
 }
 
 // A thread that gives back more of a class than it ever received was given the difference by other
@@ -130,13 +132,31 @@ void ThreadCache::sample(PoolId id, Batch& lot, Instant start) noexcept {
 
 // Magazines of the heap begin small, because a program has many threads that use many sizes a few
 // times, and double with each refill and each spill (a thread may free what others allocate) until
-// the thread has grown by kGrowthBytes.
+// the thread has grown by what the policy allows.
 void ThreadCache::grow(Magazine& magazine, unsigned cls) noexcept {
   const unsigned more = std::min(magazine.capacity, magazine.allowed - magazine.capacity);
   const std::size_t bytes = 2 * more * class_bytes(cls);
-  if (grown_bytes_ + bytes > kGrowthBytes) return;
+  if (grown_bytes_ + bytes > lot_policy.growth_bytes) return;
   grown_bytes_ += bytes;
   magazine.set_capacity(magazine.capacity + more);
+}
+
+// The opposite, for a class that the thread has not missed for long. Lots that are now too large
+// go.
+void ThreadCache::shrink(Magazine& magazine, unsigned cls) noexcept {
+  if (magazine.capacity <= lot_policy.begin) return;
+  const unsigned less = std::min(magazine.capacity / 2, magazine.capacity - lot_policy.begin);
+  grown_bytes_ -= 2 * less * class_bytes(cls);
+  magazine.set_capacity(magazine.capacity - less);
+  const unsigned heap_index = static_cast<unsigned>(PoolId::Heap);
+  if (magazine.spare.count > magazine.capacity)
+    flush(heap_index, cls, std::exchange(magazine.spare, {}));
+  if (magazine.count() > magazine.capacity) flush(heap_index, cls, magazine.take_lot());
+}
+
+void ThreadCache::tune(unsigned cls) noexcept {
+  if (!tuner_.note(cls) || !lot_policy.tuned) return;
+  tuner_.end_interval([this](unsigned idle) { shrink(heap[idle], idle); });
 }
 
 void ThreadCache::drain() noexcept {
@@ -162,7 +182,7 @@ void ThreadCache::set_capacities() noexcept {
       Magazine& magazine = of(static_cast<PoolId>(i))[cls];
       magazine.allowed = nothing ? 0 : capacity_of(static_cast<PoolId>(i), limit, cls);
       magazine.set_capacity(static_cast<PoolId>(i) == PoolId::Heap
-                                ? std::min(magazine.allowed, kHeapBegin)
+                                ? std::min(magazine.allowed, lot_policy.begin)
                                 : magazine.allowed);
     }
   }

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 
+#include "mem/lot_policy.h"
 #include "mem/pool.h"
 #include "mem/span.h"
 #include "zokio/base/atomic.h"
@@ -99,12 +100,15 @@ class ThreadCache : Pinned, public InlineCache {
   [[gnu::noinline]] void follow_epoch() noexcept;
   void set_capacities() noexcept;
   void grow(Magazine& magazine, unsigned cls) noexcept;
+  void tune(unsigned cls) noexcept;
+  void shrink(Magazine& magazine, unsigned cls) noexcept;
   void flush(unsigned pool_index, unsigned cls, Batch lot) noexcept;
   static void sample(PoolId id, Batch& lot, Instant start) noexcept;
 
   Atomic<State> state_{State::Owned};
   std::array<Magazine, kClasses> buffers_{};
   std::size_t grown_bytes_ = 0;  // what heap magazines have grown by
+  LotTuner tuner_;               // of heap magazines
   unsigned refills_to_sample_ = kSampleEvery;
   // Blocks that the central lists gave, less those given back; never below 0, see flush().
   std::array<std::array<int64_t, kClasses>, kPools> received_{};

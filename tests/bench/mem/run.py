@@ -19,6 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import replays
 import rows
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
@@ -98,6 +99,8 @@ def main():
     results.save(arguments.out, new, "mem/", whole=not arguments.only and len(peers) == len(PRELOADS))
     print(results.headline(env))
     rows.print_table(new)
+    if not arguments.only:
+        replays.print_tables(arguments.bin.resolve(), 2 if arguments.quick else 5)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,33 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
                  .poll_ns = some_values(),
                  .groups = {},
                  .cpu_quota = 1.5};
-  zokio::PoolSnapshot p{"frames", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, true};
+  zokio::PoolSnapshot p{"frames",
+                        1,
+                        2,
+                        3,
+                        4,
+                        5,
+                        6,
+                        7,
+                        8,
+                        9,
+                        10,
+                        11,
+                        12,
+                        13,
+                        true,
+                        14,
+                        15,
+                        16,
+                        17,
+                        18,
+                        90,
+                        20,
+                        21,
+                        some_values(),
+                        some_values(),
+                        {}};
+  p.classes = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 90, 2, 17, 18}};
   s.pools = {p};
   zokio::ReactorSnapshot r{
       1, zokio::ReactorState::Active, "io_uring", "f", "worker-1", 1, 2, 3, 4, 5, 6, 7};

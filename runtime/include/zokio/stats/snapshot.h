@@ -88,47 +88,7 @@ struct SchedulerSnapshot {
   double cpu_quota = 0;            // processors that the cgroup pays for; 0: none, or not followed
 };
 
-struct PoolSnapshot {
-  std::string name;          // "frames", "buffers"
-  uint64_t limit_bytes = 0;  // 0: none
-  uint64_t in_use_bytes = 0;
-  uint64_t cached_bytes = 0;  // free, kept by thread caches and central lists
-  uint64_t high_water_bytes = 0;
-  uint64_t objects_in_use = 0;
-  uint64_t hits_thread = 0;  // served by the thread's cache
-  uint64_t hits_shared = 0;  // served by the central list
-  uint64_t misses_os = 0;    // fresh memory from the operating system
-  uint64_t frees = 0;
-  uint64_t refill_bytes = 0;
-  uint64_t released_bytes = 0;  // given back to the operating system
-  uint64_t failures_limit = 0;
-  uint64_t failures_os = 0;
-  bool shrinking = false;  // in use or cached above the limit, converging
-  // Blocks up to 1 MiB alone, unless said otherwise; docs/memory.md has the definitions.
-  uint64_t refills = 0;            // lots that thread caches took from the central lists
-  uint64_t flushes = 0;            // lots that they gave back
-  uint64_t remote_frees = 0;       // freed by threads that did not take as many: at least these
-  uint64_t central_locks = 0;      // times the lock of a central list was taken
-  uint64_t central_contended = 0;  // and was not free at the first try
-  uint64_t committed_bytes = 0;    // whole pages that ever had blocks; large objects too
-  uint64_t stranded_bytes = 0;     // free, beside blocks in use, so that they cannot go back
-  uint64_t requested_bytes = 0;    // of those in use, what was asked for: by samples
-  HistogramSnapshot hit_ns;        // an allocation served by the thread's cache: by samples
-  HistogramSnapshot miss_ns;       // one that had to refill it: by samples
-
-  // Committed, but neither in use nor free by policy; over committed. 0 when nothing is committed.
-  double fragmentation() const;
-  // Requested over committed.
-  double utilisation() const;
-  // Of all requests for blocks, those served without fresh memory, and by the thread's cache.
-  double reuse_rate() const;
-  double hit_rate() const;
-  // The time (ns) within which the share q (0..1) of allocations is done: the two samples, weighted
-  // by how many hits and misses there were. 0 without samples.
-  uint64_t allocation_ns(double q) const;
-};
-
-// One class of blocks of a pool, as above.
+// One class of blocks of a pool. What the figures are is said at PoolSnapshot.
 struct ClassSnapshot {
   uint64_t block_bytes = 0;
   uint64_t in_use_bytes = 0;
@@ -152,6 +112,47 @@ struct ClassSnapshot {
   double fragmentation() const;
   double reuse_rate() const;
   double hit_rate() const;
+};
+
+struct PoolSnapshot {
+  std::string name;          // "frames", "buffers"
+  uint64_t limit_bytes = 0;  // 0: none
+  uint64_t in_use_bytes = 0;
+  uint64_t cached_bytes = 0;  // free, kept by thread caches and central lists
+  uint64_t high_water_bytes = 0;
+  uint64_t objects_in_use = 0;
+  uint64_t hits_thread = 0;  // served by the thread's cache
+  uint64_t hits_shared = 0;  // served by the central list
+  uint64_t misses_os = 0;    // fresh memory from the operating system
+  uint64_t frees = 0;
+  uint64_t refill_bytes = 0;
+  uint64_t released_bytes = 0;  // given back to the operating system
+  uint64_t failures_limit = 0;
+  uint64_t failures_os = 0;
+  bool shrinking = false;  // in use or cached above the limit, converging
+  // Blocks up to 1 MiB alone, unless said otherwise; docs/memory.md has the definitions.
+  uint64_t refills = 0;                // lots that thread caches took from the central lists
+  uint64_t flushes = 0;                // lots that they gave back
+  uint64_t remote_frees = 0;           // freed by threads that did not take as many: at least these
+  uint64_t central_locks = 0;          // times the lock of a central list was taken
+  uint64_t central_contended = 0;      // and was not free at the first try
+  uint64_t committed_bytes = 0;        // whole pages that ever had blocks; large objects too
+  uint64_t stranded_bytes = 0;         // free, beside blocks in use, so that they cannot go back
+  uint64_t requested_bytes = 0;        // of those in use, what was asked for: by samples
+  HistogramSnapshot hit_ns;            // an allocation served by the thread's cache: by samples
+  HistogramSnapshot miss_ns;           // one that had to refill it: by samples
+  std::vector<ClassSnapshot> classes;  // that ever had blocks, by size
+
+  // Committed, but neither in use nor free by policy; over committed. 0 when nothing is committed.
+  double fragmentation() const;
+  // Requested over committed.
+  double utilisation() const;
+  // Of all requests for blocks, those served without fresh memory, and by the thread's cache.
+  double reuse_rate() const;
+  double hit_rate() const;
+  // The time (ns) within which the share q (0..1) of allocations is done: the two samples, weighted
+  // by how many hits and misses there were. 0 without samples.
+  uint64_t allocation_ns(double q) const;
 };
 
 // One kind of operation of one backend.
