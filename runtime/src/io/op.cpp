@@ -16,9 +16,9 @@ namespace {
 
 // By OpKind.
 constexpr std::array<const char*, kOpKinds> kNames{
-    "read",  "write", "recv",  "send",   "accept", "connect", "poll",    "open",
-    "close", "fsync", "statx", "rename", "unlink", "mkdir",   "read_dir"};
-static_assert(static_cast<unsigned>(OpKind::ReadDir) == kOpKinds - 1);
+    "read",  "write", "recv",  "send",   "accept", "connect", "poll",     "open",
+    "close", "fsync", "statx", "rename", "unlink", "mkdir",   "read_dir", "map"};
+static_assert(static_cast<unsigned>(OpKind::Map) == kOpKinds - 1);
 
 }  // namespace
 

@@ -55,8 +55,9 @@ enum class OpKind : uint8_t {
   Unlink,
   Mkdir,
   ReadDir,
+  Map,
 };
-inline constexpr unsigned kOpKinds = 15;
+inline constexpr unsigned kOpKinds = 16;
 // "read", "write", ... as in the statistics.
 const char* op_name(OpKind kind) noexcept;
 

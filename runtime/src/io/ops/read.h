@@ -14,10 +14,11 @@ namespace zokio::io {
 class ReadOp final : public TransferOp {
  public:
   // `offset` kNoOffset: a stream that may make the reader wait, and is non-blocking.
-  // Reads into `buffer` from `skip` on.
-  ReadOp(int fd, mem::Buffer buffer, int64_t offset, std::size_t skip = 0) noexcept
+  // Reads into `buffer` from `skip` on, at most `limit` bytes.
+  ReadOp(int fd, mem::Buffer buffer, int64_t offset, std::size_t skip = 0,
+         std::size_t limit = kMaxTransfer) noexcept
       : TransferOp({.kind = OpKind::Read, .opcode = IORING_OP_READ, .counts_bytes = true}, fd,
-                   std::move(buffer), true, skip),
+                   std::move(buffer), true, skip, limit),
         offset_(offset) {
     if (offset == kNoOffset) set_interest(POLLIN, true);
   }
