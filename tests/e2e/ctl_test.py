@@ -234,7 +234,7 @@ class Runtime(CtlTest):
         stats = json.loads(self.ctl("stats", "-o", "json").stdout)
         self.assertEqual(stats["scheduler"]["workers_desired"], 2)
         self.assertEqual(stats["process"]["pid"], self.daemon.process.pid)
-        self.assertEqual({p["name"] for p in stats["pools"]}, {"frames", "buffers", "heap"})
+        self.assertEqual({p["name"] for p in stats["pools"]}, {"frames", "buffers", "heap", "stacks"})
         text = self.ctl("stats").stdout
         for word in ("scheduler:", "POOL", "reactors:", "jobs:", "process:", "rpc:"):
             self.assertIn(word, text)

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <new>
 
+#include "mem/client_pool.h"
 #include "mem/mapping.h"
 #include "mem/poison.h"
 #include "zokio/base/assert.h"
@@ -43,6 +44,59 @@ Result<void> set_stack_limit(uint64_t bytes, bool force) noexcept {
 }
 uint64_t trim_stacks() noexcept {
   return stack_pool().trim();
+}
+
+namespace {
+
+class StackClient final : public mem::ClientPool {
+ public:
+  std::string_view name() const noexcept override { return "stacks"; }
+
+  PoolSnapshot snapshot() override {
+    const StackSnapshot s = stack_pool().snapshot();
+    PoolSnapshot out;
+    out.name = name();
+    out.limit_bytes = s.limit_bytes;
+    out.in_use_bytes = s.in_use_bytes;
+    out.cached_bytes = s.cached_bytes;
+    out.high_water_bytes = s.high_water_bytes;
+    out.objects_in_use = s.in_use;
+    out.hits_shared = s.reused;
+    out.misses_os = s.created;
+    out.frees = s.created + s.reused - s.in_use;
+    out.released_bytes = s.released_bytes;
+    out.failures_limit = s.failures_limit;
+    out.failures_os = s.failures_os;
+    out.shrinking = s.limit_bytes != 0 && s.in_use_bytes + s.cached_bytes > s.limit_bytes;
+    return out;
+  }
+
+  Result<void> check_limit(uint64_t bytes, bool force) override {
+    if (bytes != 0 && bytes < stack_pool().snapshot().in_use_bytes && !force)
+      return fail(Errc::FailedPrecondition, "fiber stack limit", Detail::Limit);
+    return {};
+  }
+
+  Result<mem::LimitReport> set_limit(uint64_t bytes, bool force) override {
+    const StackSnapshot before = stack_pool().snapshot();
+    ZOKIO_CHECKED(stack_pool().set_limit(bytes, force));
+    const StackSnapshot after = stack_pool().snapshot();
+    mem::LimitReport report{.from = before.limit_bytes, .requested = bytes};
+    report.held_bytes = after.in_use_bytes + after.cached_bytes;
+    report.released_bytes = after.released_bytes - before.released_bytes;
+    if (bytes != 0 && report.held_bytes > bytes) report.residual_bytes = report.held_bytes - bytes;
+    return report;
+  }
+
+  uint64_t trim() override { return stack_pool().trim(); }
+};
+
+}  // namespace
+
+void show_stacks() noexcept {
+  alignas(StackClient) static std::byte place[sizeof(StackClient)];
+  static StackClient* const client = new (place) StackClient;
+  mem::add_client_pool(*client);
 }
 
 StackPool::~StackPool() {

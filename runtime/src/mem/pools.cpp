@@ -5,6 +5,7 @@
 
 #include <mutex>
 
+#include "mem/client_pool.h"
 #include "mem/figures.h"
 #include "mem/pool.h"
 #include "mem/thread_cache.h"
@@ -92,10 +93,12 @@ PoolSnapshot snapshot(PoolId id) {
 std::vector<PoolSnapshot> snapshots() {
   std::vector<PoolSnapshot> all;
   for (unsigned i = 0; i < kPools; ++i) all.push_back(snapshot(pool(i).id()));
+  add_client_snapshots(all);
   return all;
 }
 
 Result<LimitReport> set_limit(std::string_view name, uint64_t bytes, bool force) {
+  if (ClientPool* client = find_client_pool(name)) return client->set_limit(bytes, force);
   ZOKIO_TRY(const PoolId id, find_pool(name));
   const std::scoped_lock lock(control_mutex);
   Pool& p = pool(id);
@@ -104,6 +107,7 @@ Result<LimitReport> set_limit(std::string_view name, uint64_t bytes, bool force)
 }
 
 Result<void> check_limit(std::string_view name, uint64_t bytes, bool force) {
+  if (ClientPool* client = find_client_pool(name)) return client->check_limit(bytes, force);
   ZOKIO_TRY(const PoolId id, find_pool(name));
   return allowed(usage(pool(id)).in_use_bytes, bytes, force);
 }
@@ -122,7 +126,7 @@ uint64_t trim() {
   empty_caches();
   uint64_t released = 0;
   for (unsigned i = 0; i < kPools; ++i) released += pool(i).release_empty();
-  return released;
+  return released + trim_client_pools();
 }
 
 }  // namespace zokio::mem

@@ -12,6 +12,7 @@
 #include "sched/dump.h"
 #include "sched/resize.h"
 #include "sched/scheduler.h"
+#include "zokio/fiber/stacks.h"
 #include "zokio/mem/pools.h"
 #include "zokio/sync/oneshot.h"
 
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
     ZOKIO_TRY([[maybe_unused]] auto limited, mem::set_total_limit(options.memory_limit));
   }
 
+  fibers::show_stacks();
   auto impl = std::make_unique<Impl>();
   ZOKIO_TRY(impl->driver,
             io::Driver::create({.backend = options.backend, .ring_entries = options.ring_entries}));

@@ -32,6 +32,12 @@ StackSnapshot stack_snapshot() noexcept;
 // Errors: FailedPrecondition/Limit (below the bytes in use, no force); then nothing changed.
 Result<void> set_stack_limit(uint64_t bytes, bool force = false) noexcept;
 
+// Puts this pool beside those of zokio/mem/pools.h under the name "stacks": in their figures, in
+// set_limit and in trim. A runtime does it when it is made. Stacks are counted with their size, of
+// which only the pages that were touched are resident, so they do not count against the limit of
+// all pools.
+void show_stacks() noexcept;
+
 // Unmaps every cached stack; the resident bytes that were released.
 uint64_t trim_stacks() noexcept;
 

@@ -22,6 +22,8 @@ std::string_view pool_name(PoolId pool) noexcept;
 Result<PoolId> find_pool(std::string_view name);
 
 PoolSnapshot snapshot(PoolId pool);
+// Of all pools, and of those that other modules keep: "stacks", which set_limit and check_limit
+// know as well (zokio/fiber/stacks.h).
 std::vector<PoolSnapshot> snapshots();
 // The classes that ever had blocks, from the smallest on.
 std::vector<ClassSnapshot> class_snapshots(PoolId pool);
