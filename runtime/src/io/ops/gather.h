@@ -31,18 +31,22 @@ class GatherOp : public Op {
 
  protected:
   GatherOp(OpTraits traits, int fd, mem::BufferChain chain) noexcept
-      : Op(traits), fd_(fd), chain_(std::move(chain)), count_(chain_.gather(entries_).entries) {}
+      : Op(traits), fd_(fd), chain_(std::move(chain)), all_(chain_.gather(entries_)) {}
 
   int fd() const noexcept { return fd_; }
   iovec* entries() noexcept { return entries_.data(); }
-  std::size_t count() const noexcept { return count_; }
+  std::size_t count() const noexcept { return all_.entries; }
+  bool would_block_next(int64_t result) const noexcept override {
+    return result == -EAGAIN ||
+           (traits().stream && result > 0 && result < static_cast<int64_t>(all_.bytes));
+  }
   int poll_fd() const noexcept override { return fd_; }
 
  private:
   int fd_;
   mem::BufferChain chain_;
   std::array<iovec, kGatherEntries> entries_;
-  std::size_t count_;
+  mem::BufferChain::Gathered all_;
 };
 
 class WritevOp final : public GatherOp {
@@ -79,7 +83,8 @@ class SendmsgOp final : public GatherOp {
                   .opcode = IORING_OP_SENDMSG,
                   .interest = POLLOUT,
                   .reissue = true,
-                  .counts_bytes = true},
+                  .counts_bytes = true,
+                  .stream = true},
                  fd, std::move(chain)) {
     message_.msg_iov = entries();
     message_.msg_iovlen = count();
