@@ -17,6 +17,13 @@ void add(IoOpSnapshot& into, const OpCounters& from) {
   stats::merge(into.duration_ns, from.duration_ns.snapshot());
 }
 
+// As ReactorSnapshot::registered_buffers has it.
+std::string registered_text(int state) {
+  if (state == ReactorCounters::kNotRegistered) return "";
+  if (state == 0) return "yes";
+  return Error::from_errno(-state, "io_uring_register").to_string();
+}
+
 }  // namespace
 
 IoSnapshot Driver::snapshot() const {
@@ -49,6 +56,8 @@ IoSnapshot Driver::snapshot() const {
         .cq_overflows = counters.cq_overflows.read(),
         .remote_ops = counters.remote_ops.read(),
         .bells = counters.bells.read(),
+        .registered_ops = counters.registered_ops.read(),
+        .registered_buffers = registered_text(counters.registered.load(std::memory_order_relaxed)),
     });
     for (unsigned kind = 0; kind < kOpKinds; ++kind) add(out.ops[kind], reactor.shard_->ops[kind]);
   }

@@ -23,6 +23,10 @@ struct ReactorCounters {
   stats::Counter cq_overflows;
   stats::Counter remote_ops;
   stats::Counter bells;
+  stats::Counter registered_ops;
+  // Of the ring that is open: not tried, 0: it has the slab, or -errno. The owner stores it.
+  static constexpr int kNotRegistered = 1;
+  std::atomic<int> registered{kNotRegistered};
 };
 
 // One kind of operation.

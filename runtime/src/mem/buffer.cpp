@@ -4,6 +4,8 @@
 #include "zokio/mem/buffer.h"
 
 #include "mem/block.h"
+#include "mem/registered.h"
+#include "zokio/mem/registered.h"
 
 namespace zokio::mem {
 
@@ -16,9 +18,17 @@ Result<Buffer> lease(std::size_t bytes) {
   return fail(Errc::ResourceExhausted, "lease buffer", detail);
 }
 
+Result<Buffer> lease_registered(std::size_t bytes) {
+  if (std::byte* block = take_registered(bytes)) return Buffer(block, bytes);
+  return lease(bytes);
+}
+
 void Buffer::reset() noexcept {
   if (data_ == nullptr) return;
-  give_block(PoolId::Buffers, data_, capacity_);
+  if (is_registered(data_)) [[unlikely]]
+    give_registered(data_);
+  else
+    give_block(PoolId::Buffers, data_, capacity_);
   data_ = nullptr;
   capacity_ = size_ = 0;
 }

@@ -137,6 +137,11 @@ int Ring::enter(bool wait, Instant deadline) noexcept {
   return rc < 0 ? rc : 0;
 }
 
+int Ring::register_buffer(void* start, std::size_t bytes) noexcept {
+  const iovec range{start, bytes};
+  return io_uring_register_buffers(&ring_, &range, 1);
+}
+
 bool Ring::has_work() const noexcept {
   if (load_acquire(ring_.cq.ktail) != load_relaxed(ring_.cq.khead)) return true;
   const unsigned flags = load_relaxed(ring_.sq.kflags);

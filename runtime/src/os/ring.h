@@ -37,6 +37,9 @@ class Ring : Pinned {
   // a completion or `deadline`. Returns 0 or the -errno of the call; -ETIME and -EINTR are normal.
   int enter(bool wait, Instant deadline) noexcept;
 
+  // Pins `bytes` at `start`, as buffer 0 of the ring. 0 or -errno. Requires: not done before.
+  int register_buffer(void* start, std::size_t bytes) noexcept;
+
   // True when enter() would fetch something although nothing is to be submitted.
   bool has_work() const noexcept;
   // True while the kernel keeps completions that did not fit the queue.

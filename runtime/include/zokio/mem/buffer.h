@@ -23,6 +23,9 @@ class Buffer;
 // ResourceExhausted when the system has no memory, InvalidArgument for 0 or more than 64 MiB.
 Result<Buffer> lease(std::size_t bytes);
 
+// As zokio/mem/registered.h has it.
+Result<Buffer> lease_registered(std::size_t bytes);
+
 // Move-only; the memory goes back to the pool when it is destroyed.
 class Buffer {
  public:
@@ -63,6 +66,7 @@ class Buffer {
 
  private:
   friend Result<Buffer> lease(std::size_t bytes);
+  friend Result<Buffer> lease_registered(std::size_t bytes);
   Buffer(std::byte* data, std::size_t capacity) noexcept : data_(data), capacity_(capacity) {}
 
   std::byte* data_ = nullptr;

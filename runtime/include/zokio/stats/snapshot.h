@@ -179,8 +179,12 @@ struct ReactorSnapshot {
   uint64_t enters = 0;  // system calls that entered the ring or the epoll set
   uint64_t sq_full = 0;
   uint64_t cq_overflows = 0;
-  uint64_t remote_ops = 0;  // arrived from other threads
-  uint64_t bells = 0;       // wake-ups received through the bell
+  uint64_t remote_ops = 0;      // arrived from other threads
+  uint64_t bells = 0;           // wake-ups received through the bell
+  uint64_t registered_ops = 0;  // reads and writes by the ring's registered buffers
+  // Whether the ring has them: "yes", why not ("ResourceExhausted ... ENOMEM"), or "" while no
+  // buffer of lease_registered() has come by.
+  std::string registered_buffers;
 };
 
 struct IoSnapshot {

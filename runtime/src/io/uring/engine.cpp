@@ -7,6 +7,7 @@
 #include "io/op.h"
 #include "io/reactor.h"
 #include "zokio/base/assert.h"
+#include "zokio/mem/registered.h"
 
 namespace zokio::io {
 namespace {
@@ -31,6 +32,7 @@ Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::Ur
 
 UringEngine::UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring) noexcept
     : reactor_(reactor), ring_(std::move(ring)) {
+  reactor_.counters().registered.store(ReactorCounters::kNotRegistered, std::memory_order_relaxed);
   arm_bell();
 }
 
@@ -89,9 +91,29 @@ void UringEngine::submit(Op& op) noexcept {
     return;
   }
   op.encode(*sqe);
+  use_registered(*sqe);
   sqe->user_data = reactor_.table().key(op);
   op.engine.phase = kIssued;
   if (op.interest() == 0) ++finite_in_flight_;
+}
+
+// A read or write with a buffer of the slab goes by the ring's registered buffer, if it has it.
+// Registering is tried once, by the first that could use it.
+void UringEngine::use_registered(io_uring_sqe& sqe) noexcept {
+  const bool read = sqe.opcode == IORING_OP_READ;
+  if (!read && sqe.opcode != IORING_OP_WRITE) return;
+  if (!mem::is_registered(reinterpret_cast<const void*>(sqe.addr))) return;
+  ReactorCounters& counters = reactor_.counters();
+  int state = counters.registered.load(std::memory_order_relaxed);
+  if (state == ReactorCounters::kNotRegistered) {
+    const MutBytes slab = mem::registered_slab();
+    state = ring_->register_buffer(slab.data(), slab.size());
+    counters.registered.store(state, std::memory_order_relaxed);
+  }
+  if (state != 0) return;
+  sqe.opcode = read ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+  sqe.buf_index = 0;
+  counters.registered_ops.add();
 }
 
 // For descriptors that are non-blocking: older kernels then answer EAGAIN instead of waiting.

@@ -43,6 +43,7 @@ class UringEngine final : public Engine {
   io_uring_sqe* entry() noexcept;
   bool has_credit(const Op& op) const noexcept;
   void submit(Op& op) noexcept;
+  void use_registered(io_uring_sqe& sqe) noexcept;
   void submit_poll(Op& op) noexcept;
   void submit_queued() noexcept;
   void submit_cancels() noexcept;
