@@ -25,7 +25,7 @@ TEST_F(Runtime, GetRuntimeShowsWhatIsDesiredAndWhatIs) {
   EXPECT_EQ(runtime.desired().workers(), 2u);
   EXPECT_EQ(runtime.actual().workers(), 2u);
   EXPECT_EQ(runtime.actual().reactors(), 1u);
-  EXPECT_EQ(runtime.desired().pools_size(), 3);
+  EXPECT_EQ(runtime.desired().pools_size(), 4);
   EXPECT_EQ(runtime.generation(), runtime.observed_generation());
   EXPECT_TRUE(runtime.actual().backend() == "io_uring" || runtime.actual().backend() == "epoll");
   // epoll was not asked for, so there is a reason.
@@ -84,7 +84,7 @@ TEST_F(Runtime, GetStatsHasFiguresThatMove) {
   EXPECT_GT(after.jobs().journal().commits(), before.jobs().journal().commits());
   EXPECT_EQ(after.process().pid(), static_cast<uint32_t>(daemon_->pid()));
   EXPECT_GT(after.process().resident_bytes(), 1u << 20);
-  EXPECT_EQ(after.pools_size(), 3);
+  EXPECT_EQ(after.pools_size(), 4);
   bool found = false;
   for (const auto& method : after.rpc().methods()) {
     if (method.method() != "SubmitJob") continue;
