@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "mem/copy.h"
 #include "zokio/base/assert.h"
 
 namespace zokio::mem {
@@ -159,7 +160,7 @@ std::size_t BufferChain::copy_out(MutBytes out, std::size_t from) const noexcept
       continue;
     }
     const std::size_t n = std::min(bytes.size() - from, out.size() - done);
-    std::memcpy(out.data() + done, bytes.data() + from, n);
+    copy_counted(out.data() + done, bytes.data() + from, n);
     done += n;
     from = 0;
   }

@@ -7,6 +7,8 @@
 #include <new>
 
 #include "mem/block.h"
+#include "mem/copy.h"
+#include "zokio/stats/counter.h"
 
 namespace zokio::mem {
 namespace {
@@ -37,7 +39,18 @@ bool fits_in_front(std::size_t bytes) noexcept {
   return bytes <= kFineLimit || class_of(bytes + kFront) == class_of(bytes);
 }
 
+constinit stats::Counter copied;
+
 }  // namespace
+
+uint64_t copied_bytes() noexcept {
+  return copied.read();
+}
+
+void copy_counted(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  std::memcpy(to, from, bytes);
+  copied.add_shared(bytes);
+}
 
 Result<SharedBuffer> SharedBuffer::make(std::size_t bytes) {
   if (bytes == 0 || !fits_in_front(bytes)) {
@@ -58,7 +71,7 @@ Result<SharedBuffer> SharedBuffer::make(std::size_t bytes) {
 Result<SharedBuffer> SharedBuffer::copy_of(Bytes bytes) {
   if (bytes.empty()) return SharedBuffer();
   ZOKIO_TRY(SharedBuffer copy, make(bytes.size()));
-  std::memcpy(copy.data_, bytes.data(), bytes.size());
+  copy_counted(copy.data_, bytes.data(), bytes.size());
   return copy;
 }
 
@@ -77,7 +90,7 @@ Result<Buffer> SharedBuffer::into_buffer() && {
     }
   }
   ZOKIO_TRY(Buffer copy, lease(size_));
-  std::memcpy(copy.data(), data_, size_);
+  copy_counted(copy.data(), data_, size_);
   copy.resize(size_);
   *this = SharedBuffer();
   return copy;

@@ -135,6 +135,20 @@ TEST_F(SharedBufferTest, OtherwiseABufferIsACopy) {
   EXPECT_EQ(as_text(fixed.bytes()), "static");
 }
 
+TEST_F(SharedBufferTest, CopiesAreCounted) {
+  const uint64_t before = copied_bytes();
+  SharedBuffer ten = text("0123456789");
+  EXPECT_EQ(copied_bytes(), before + 10);
+  SharedBuffer part = ten.slice(2, 5);
+  SharedBuffer other = part;
+  EXPECT_EQ(copied_bytes(), before + 10);
+  Buffer buffer = *std::move(part).into_buffer();
+  EXPECT_EQ(copied_bytes(), before + 15);
+  SharedBuffer moved = *SharedBuffer::from(std::move(buffer));
+  Buffer back = *std::move(moved).into_buffer();
+  EXPECT_EQ(copied_bytes(), before + 15);
+}
+
 TEST_F(SharedBufferTest, WithoutMemoryForTheCountTheLeaseStays) {
   Buffer lease_of = *lease(1000);
   lease_of.resize(10);

@@ -10,6 +10,8 @@
 
 #include "coroutine_asserts.h"
 #include "runtime_fixture.h"
+#include "temp_dir.h"
+#include "zokio/fs/mapped_file.h"
 #include "zokio/net/tcp_listener.h"
 #include "zokio/net/tcp_stream.h"
 
@@ -140,6 +142,50 @@ Task<void> send_to_closed() {
 
 TEST_P(ChainTest, AnErrorGivesTheRestBack) {
   ASSERT_TRUE(runtime_->block_on(send_to_closed).has_value());
+}
+
+// A file served with a header: the file's bytes go from its pages to the socket, and nothing in
+// this process copies them.
+Task<void> serve_file(std::string path) {
+  constexpr std::size_t kBody = 300'000;
+  constexpr std::string_view kHeader = "200 OK\r\n\r\n";
+  auto file = co_await fs::File::open(path, {.read = true, .write = true, .create = true});
+  CO_ASSERT_OK(file);
+  auto body = make_chain(400);
+  CO_ASSERT_OK(body);
+  body->consume(body->size() - kBody);
+  mem::BufferChain content = *body->share();
+  CO_ASSERT_OK((co_await file->write_all_at(*std::move(body), 0)).n);
+
+  const uint64_t before = mem::copied_bytes();
+  auto map = fs::MappedFile::map(*file);
+  CO_ASSERT_OK(map);
+  CO_ASSERT_OK(co_await map->populate());
+  mem::BufferChain reply;
+  CO_ASSERT_OK(reply.append(mem::SharedBuffer::of_static(as_bytes(kHeader))));
+  auto pages = fs::MappedFile::share(*std::move(map));
+  CO_ASSERT_OK(pages);
+  CO_ASSERT_OK(reply.append(*std::move(pages)));
+  auto pair = co_await make_pair();
+  CO_ASSERT_OK(pair);
+  auto sender = spawn(send_to, &pair->client, std::move(reply));
+  IoResult got = co_await pair->server.read_exactly(*mem::lease(kHeader.size() + kBody),
+                                                    kHeader.size() + kBody);
+  CO_ASSERT_OK(got.n);
+  auto sent = co_await sender;
+  CO_ASSERT_OK(sent);
+  CO_ASSERT_OK(sent->n);
+  EXPECT_EQ(mem::copied_bytes(), before);
+  EXPECT_EQ(as_text(got.buffer.bytes().first(kHeader.size())), kHeader);
+  std::string expected(kBody, '\0');
+  EXPECT_EQ(content.copy_out(std::as_writable_bytes(std::span(expected))), kBody);
+  EXPECT_EQ(as_text(got.buffer.bytes().subspan(kHeader.size())), expected);
+  EXPECT_EQ(mem::copied_bytes(), before + kBody);  // that of this test
+}
+
+TEST_P(ChainTest, AFileIsServedWithoutACopy) {
+  test::TempDir dir;
+  ASSERT_TRUE(runtime_->block_on(serve_file, dir / "f").has_value());
 }
 
 ZOKIO_RUNTIME_MATRIX(ChainTest);

@@ -68,6 +68,10 @@ class OwnerBlock : public SharedBlock {
 
 }  // namespace internal
 
+// Bytes that shared buffers and chains ever copied for their callers, in this process: what a path
+// that should copy nothing is held against.
+uint64_t copied_bytes() noexcept;
+
 class SharedBuffer {
  public:
   SharedBuffer() noexcept = default;
