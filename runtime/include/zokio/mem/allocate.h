@@ -28,8 +28,8 @@ void deallocate_class_slow(void* p, unsigned cls) noexcept;
 // the limit of the pool (or of all pools) does not allow it, or the system has none. 0 is like 1.
 inline void* allocate(std::size_t bytes) noexcept {
 #ifdef ZOKIO_INLINE_CACHE
-  if (bytes <= kMaxBlock) [[likely]] {
-    if (FreeBlock* block = pop_block(inline_cache().heap[class_of(bytes)])) [[likely]]
+  if (bytes <= kMaxKept) [[likely]] {
+    if (FreeBlock* block = pop_block(inline_cache().heap[kept_class_of(bytes)])) [[likely]]
       return block;
   }
 #endif
@@ -54,9 +54,9 @@ inline void deallocate(void* p) noexcept {
 // or is null.
 inline void deallocate(void* p, std::size_t bytes) noexcept {
 #ifdef ZOKIO_INLINE_CACHE
-  if (bytes <= kMaxBlock && p != nullptr) [[likely]] {
+  if (bytes <= kMaxKept && p != nullptr) [[likely]] {
     InlineCache& cache = inline_cache();
-    if (push_block(cache, cache.heap[class_of(bytes)], p)) [[likely]]
+    if (push_block(cache, cache.heap[kept_class_of(bytes)], p)) [[likely]]
       return;
   }
 #else

@@ -23,8 +23,8 @@ void free_frame_slow(void* frame, std::size_t bytes) noexcept;
 // stays `shrinking` until it is below again; when the system has no memory left, the process
 // aborts.
 inline void* allocate_frame(std::size_t bytes) noexcept {
-  if (bytes <= kMaxBlock) [[likely]] {
-    if (FreeBlock* block = pop_block(inline_cache().frames[class_of(bytes)])) [[likely]]
+  if (bytes <= kMaxKept) [[likely]] {
+    if (FreeBlock* block = pop_block(inline_cache().frames[kept_class_of(bytes)])) [[likely]]
       return block;
   }
   return allocate_frame_slow(bytes);
@@ -32,9 +32,9 @@ inline void* allocate_frame(std::size_t bytes) noexcept {
 
 // Requires: `frame` came from allocate_frame(bytes) with the same `bytes`. Null is allowed.
 inline void free_frame(void* frame, std::size_t bytes) noexcept {
-  if (bytes <= kMaxBlock && frame != nullptr) [[likely]] {
+  if (bytes <= kMaxKept && frame != nullptr) [[likely]] {
     InlineCache& cache = inline_cache();
-    if (push_block(cache, cache.frames[class_of(bytes)], frame)) [[likely]]
+    if (push_block(cache, cache.frames[kept_class_of(bytes)], frame)) [[likely]]
       return;
   }
   free_frame_slow(frame, bytes);

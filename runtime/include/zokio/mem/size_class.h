@@ -35,7 +35,7 @@ constexpr unsigned coarse_class_of(std::size_t bytes) noexcept {
   return kFineClasses + (power - 8) * 4 + static_cast<unsigned>((bytes - 1) >> (power - 2) & 3);
 }
 
-// By steps of kAlignment, for all sizes that magazines keep: which size a program asks for is a
+// By steps of kAlignment, for all blocks that magazines keep: which size a program asks for is a
 // branch that no processor foresees, and a miss of the first cache costs less.
 inline constexpr std::size_t kTableLimit = std::size_t{64} << 10;
 inline constexpr auto kClassTable = [] {
@@ -56,6 +56,15 @@ constexpr unsigned class_of(std::size_t bytes) noexcept {
   if (bytes <= internal::kTableLimit) [[likely]]
     return internal::kClassTable[(bytes + kAlignment - 1) / kAlignment];
   return internal::coarse_class_of(bytes);
+}
+
+// Larger blocks are in no magazine.
+inline constexpr std::size_t kMaxKept = internal::kTableLimit;
+static_assert(kMaxKept == kSlotBytes);
+
+// class_of for magazines: one look-up. Requires: bytes <= kMaxKept.
+constexpr unsigned kept_class_of(std::size_t bytes) noexcept {
+  return internal::kClassTable[(bytes + kAlignment - 1) / kAlignment];
 }
 
 // The class for `bytes` at an alignment of kFineStep: what objects without wider members need.
@@ -84,7 +93,7 @@ constexpr unsigned span_blocks(unsigned cls, std::size_t shared) noexcept {
 // none above 64 KiB.
 constexpr unsigned magazine_capacity(unsigned cls, unsigned blocks, std::size_t bytes) noexcept {
   const std::size_t each = class_bytes(cls);
-  if (each > kSlotBytes) return 0;
+  if (each > kMaxKept) return 0;
   return static_cast<unsigned>(std::min<std::size_t>(blocks, bytes / each));
 }
 
