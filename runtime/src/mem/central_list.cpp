@@ -155,11 +155,12 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
   figures_.blocks += count;
   figures_.most_blocks = std::max(figures_.most_blocks, figures_.blocks);
   figures_.committed_bytes += committed(span.carved + count, cls) - committed(span.carved, cls);
-  for (unsigned i = 0; i < count; ++i) {
-    out.blocks.push(reinterpret_cast<FreeBlock*>(span.start + span.carved * class_bytes(cls)));
-    ++span.carved;
-    ++span.live;
-  }
+  // The lowest first, here and from one turn to the next: processors fetch ahead of such a user.
+  for (unsigned i = count; i > 0; --i)
+    out.blocks.push(
+        reinterpret_cast<FreeBlock*>(span.start + (span.carved + i - 1) * class_bytes(cls)));
+  span.carved += count;
+  span.live += count;
   if (span.carved == blocks) carving_ = nullptr;
   return out;
 }
