@@ -30,10 +30,10 @@ void* frame_64() { return allocate_frame(64); }
 # Instructions up to and with the return.
 MOST = {
     "allocate_64": 9,
-    "deallocate_64": 16,
+    "deallocate_64": 15,
     "allocate_any": 18,
-    "deallocate_sized": 27,
-    "deallocate_any": 30,
+    "deallocate_sized": 26,
+    "deallocate_any": 29,
     "frame_64": 9,
 }
 

@@ -115,8 +115,8 @@ inline InlineCache& inline_cache() noexcept {
 // Grows when caches should look at their pools again: a limit changed, a pool began or ended to
 // shrink, or memory is wanted back.
 // Ordering: seq_cst, for park_thread_cache: either it sees the new epoch, or the thread that began
-// it sees the parked cache.
-extern constinit Atomic<uint64_t> cache_epoch_word;
+// it sees the parked cache. Hidden, so that a free reads it without a look at where it is.
+[[gnu::visibility("hidden")]] extern constinit Atomic<uint64_t> cache_epoch_word;
 inline uint64_t cache_epoch() noexcept {
   return cache_epoch_word.load();
 }
