@@ -24,6 +24,7 @@ unsigned Reactor::turn(Instant deadline) noexcept {
 
 unsigned Reactor::poll(unsigned limit) noexcept {
   completed_ = 0;
+  ends_soon_ = false;
   read_inbox();
   if (retiring()) drain();
   if (engine_->has_work()) engine_->pass(kNoWait, limit);
@@ -32,6 +33,7 @@ unsigned Reactor::poll(unsigned limit) noexcept {
 
 unsigned Reactor::pass(Instant deadline) noexcept {
   completed_ = 0;
+  ends_soon_ = false;
   read_inbox();
   if (retiring()) drain();
   // A wake() since the last turn, a completion just now, or the end of a retirement: no sleep.
@@ -111,6 +113,7 @@ void Reactor::start(Op& op) noexcept {
     op.finish(-ECANCELED);
     return;
   }
+  ends_soon_ |= op.interest() == 0;
   table_.insert(op);
   stats_.inflight.store(table_.size(), std::memory_order_relaxed);
   stats_.submissions.add();

@@ -70,6 +70,9 @@ class Reactor final : Pinned {
   bool drained() const noexcept { return drained_; }
   // Operations that were moved to other reactors by the last retirement. Thread: any.
   uint64_t reissued() const noexcept { return reissued_.load(std::memory_order_relaxed); }
+  // True when something was started since the last pass that ends by itself, perhaps within the
+  // system call that submits it (a file that is cached). Thread: owner.
+  bool ends_soon() const noexcept { return ends_soon_; }
   // Operations that this reactor holds. Thread: any (exact on the owner's).
   uint64_t in_flight() const noexcept { return stats_.inflight.load(std::memory_order_relaxed); }
 
@@ -137,6 +140,7 @@ class Reactor final : Pinned {
   unsigned completed_ = 0;  // in this pass
   bool evicted_ = false;    // the waiting operations were asked to leave
   bool drained_ = false;
+  bool ends_soon_ = false;
 };
 
 }  // namespace zokio::io

@@ -220,6 +220,10 @@ Worker::Step Worker::step() noexcept {
     // Nothing of its own: see to the duties before going on to others'.
     if (!maintain(task)) return Step::Retire;
     if (task == nullptr) task = next_task();
+    if (task == nullptr && io_ends_soon()) {
+      poll_io();
+      task = next_task();
+    }
     if (task == nullptr) task = search();
     if (task == nullptr && scheduler_.groups().ready() && run_groups(true)) return Step::Ran;
   }
@@ -595,6 +599,11 @@ bool Worker::io_is_due() const noexcept {
   const int64_t since = now_ns_ - io_polled_ns_;
   if (since < kPollIoEvery.count()) return false;
   return stats_.polls.read() >= io_due_polls_ || since >= kPollIoLatest.count();
+}
+
+bool Worker::io_ends_soon() const noexcept {
+  const io::Reactor* reactor = task::context().reactor;
+  return reactor != nullptr && reactor->ends_soon();
 }
 
 void Worker::poll_io() noexcept {

@@ -200,6 +200,7 @@ class Worker final : public task::ForkHost, Pinned {
   bool wake_is_worth(uint64_t backlog) noexcept;
   bool spin() noexcept;
   bool io_is_due() const noexcept;
+  bool io_ends_soon() const noexcept;
   void poll_io() noexcept;
   void expire_timers() noexcept;
   void carry_out_reactor_order() noexcept;

@@ -116,8 +116,10 @@ TEST_P(Readiness, WhatIsLeftInTheSocketIsReadOn) {
 
 Task<unsigned> accept_many(TcpListener* listener, unsigned count) {
   unsigned accepted = 0;
-  for (unsigned i = 0; i < count; ++i)
-    if (const auto stream = co_await listener->accept()) ++accepted;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto stream = co_await listener->accept();
+    if (stream) ++accepted;
+  }
   co_return accepted;
 }
 
