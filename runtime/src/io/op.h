@@ -29,6 +29,7 @@
 #include <cstdint>
 
 #include "io/inbox.h"
+#include "zokio/mem/buffer.h"
 #include "zokio/task/executor.h"
 #include "zokio/task/wait.h"
 
@@ -61,6 +62,9 @@ inline constexpr unsigned kOpKinds = 16;
 // "read", "write", ... as in the statistics.
 const char* op_name(OpKind kind) noexcept;
 
+// The group of buffers that the kernel picks from, in each ring.
+inline constexpr uint16_t kPickedGroup = 0;
+
 inline constexpr uint32_t kNoOpSlot = UINT32_MAX;
 
 // What an operation is, fixed by its type.
@@ -72,6 +76,7 @@ struct OpTraits {
   bool cancellable = true;    // false: a cancel of the task does not concern it (close)
   bool counts_bytes = false;  // the result is a number of bytes
   bool stream = false;        // of a connected stream socket: see Op::would_block_next
+  bool picks_buffer = false;  // under io_uring the kernel picks one; see Op::picked
 };
 
 class Op : private task::Wait {
@@ -91,6 +96,8 @@ class Op : private task::Wait {
   // The epoll form: tries once and returns what a completion would; -EAGAIN: wait for interest().
   // Without interest it may block. Thread: owner, or a blocking thread.
   virtual int64_t attempt() noexcept = 0;
+  // The buffer that the kernel picked, before the end. Requires: traits().picks_buffer.
+  virtual void picked(mem::Buffer) noexcept {}
   // The descriptor that interest() is about. Requires: interest() != 0.
   virtual int poll_fd() const noexcept { return -1; }
   // Of a stream: true when the same again would block, by what this one transferred: less than

@@ -5,6 +5,7 @@
 
 #include "io/ops/connect.h"
 #include "io/ops/gather.h"
+#include "io/ops/receive.h"
 #include "io/ops/recv.h"
 #include "io/ops/send.h"
 #include "net/socket.h"
@@ -23,6 +24,13 @@ Task<Result<TcpStream>> TcpStream::connect(Address address) {
 Task<IoResult> TcpStream::read(mem::Buffer buffer) {
   if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "recv");
   io::RecvOp op(fd(), std::move(buffer));
+  co_await op;
+  co_return op.take();
+}
+
+Task<Result<mem::Buffer>> TcpStream::receive(std::size_t most) {
+  if (most == 0 || most > mem::kMaxBufferBytes) co_return fail(Errc::InvalidArgument, "receive");
+  io::ReceiveOp op(fd(), most);
   co_await op;
   co_return op.take();
 }

@@ -154,12 +154,21 @@ bool Ring::overflowed() const noexcept {
   return (load_relaxed(ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0;
 }
 
-bool Ring::next_completion(uint64_t& user_data, int32_t& result) noexcept {
+Result<void> Ring::register_buffers(void* memory, unsigned count, uint16_t group) noexcept {
+  io_uring_buf_reg reg{};
+  reg.ring_addr = reinterpret_cast<uintptr_t>(memory);
+  reg.ring_entries = count;
+  reg.bgid = group;
+  const int rc = io_uring_register_buf_ring(&ring_, &reg, 0);
+  if (rc != 0) return fail_errno(-rc, "buffer ring");
+  return {};
+}
+
+bool Ring::next_completion(Completion& out) noexcept {
   const unsigned head = load_relaxed(ring_.cq.khead);
   if (head == load_acquire(ring_.cq.ktail)) return false;
   const io_uring_cqe& entry = ring_.cq.cqes[head & ring_.cq.ring_mask];
-  user_data = entry.user_data;
-  result = entry.res;
+  out = {entry.user_data, entry.res, entry.flags};
   // Ordering: release gives the entry back to the kernel after it was read.
   std::atomic_ref<unsigned>(*ring_.cq.khead).store(head + 1, std::memory_order_release);
   return true;

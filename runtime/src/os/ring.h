@@ -45,8 +45,20 @@ class Ring : Pinned {
   // True while the kernel keeps completions that did not fit the queue.
   bool overflowed() const noexcept;
 
+  struct Completion {
+    uint64_t user_data = 0;
+    int32_t result = 0;
+    uint32_t flags = 0;
+    bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
+    uint16_t buffer() const noexcept {
+      return static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    }
+  };
   // Takes the oldest completion. False when there is none.
-  bool next_completion(uint64_t& user_data, int32_t& result) noexcept;
+  bool next_completion(Completion& out) noexcept;
+
+  // `memory` is a ring of `count` buffers (os/buffer_ring.h). Errors: by errno.
+  Result<void> register_buffers(void* memory, unsigned count, uint16_t group) noexcept;
 
   unsigned entries() const noexcept { return ring_.sq.ring_entries; }
   unsigned completion_entries() const noexcept { return ring_.cq.ring_entries; }

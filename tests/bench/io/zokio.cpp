@@ -39,6 +39,16 @@ std::unique_ptr<zokio::Runtime> start() {
   return std::move(*runtime);
 }
 
+// Small messages: a connection that waits holds no buffer.
+Task<void> serve_small(TcpStream stream) {
+  while (true) {
+    auto got = co_await stream.receive();
+    if (!got || got->size() == 0) break;
+    zokio::IoResult put = co_await stream.write_all(*std::move(got));
+    if (!put.n) break;
+  }
+}
+
 Task<void> serve(TcpStream stream, unsigned message) {
   auto buffer = zokio::mem::lease(bench::io::buffer_bytes(message));
   if (!buffer) co_return;
@@ -54,7 +64,11 @@ Task<void> serve(TcpStream stream, unsigned message) {
 Task<void> listen(TcpListener* listener, unsigned message) {
   while (true) {
     Result<TcpStream> stream = co_await listener->accept();
-    if (stream) zokio::spawn(&serve, std::move(*stream), message).detach();
+    if (!stream) continue;
+    if (message <= 4096)
+      zokio::spawn(&serve_small, std::move(*stream)).detach();
+    else
+      zokio::spawn(&serve, std::move(*stream), message).detach();
   }
 }
 

@@ -96,14 +96,13 @@ TEST(Ring, OlderKernelsFlagsWorkToo) {
     EXPECT_EQ((*ring)->unsubmitted(), 20u);
     EXPECT_EQ((*ring)->enter(true, Instant::never()), 0);
     EXPECT_EQ((*ring)->unsubmitted(), 0u);
-    uint64_t user_data = 0;
-    int32_t result = -1;
+    os::Ring::Completion completion;
     for (uint64_t i = 0; i < 20; ++i) {
-      ASSERT_TRUE((*ring)->next_completion(user_data, result));
-      EXPECT_EQ(user_data, i);
-      EXPECT_EQ(result, 0);
+      ASSERT_TRUE((*ring)->next_completion(completion));
+      EXPECT_EQ(completion.user_data, i);
+      EXPECT_EQ(completion.result, 0);
     }
-    EXPECT_FALSE((*ring)->next_completion(user_data, result));
+    EXPECT_FALSE((*ring)->next_completion(completion));
   }
 }
 

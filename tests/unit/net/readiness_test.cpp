@@ -114,6 +114,106 @@ TEST_P(Readiness, WhatIsLeftInTheSocketIsReadOn) {
   EXPECT_EQ(runtime_->block_on(&Join::it, &reading), text);
 }
 
+Task<std::string> receive_to_end(TcpStream* stream) {
+  std::string all;
+  while (true) {
+    auto got = co_await stream->receive();
+    if (!got) co_return all + got.error().to_string();
+    if (got->size() == 0) co_return all;
+    all += as_text(got->bytes());
+  }
+}
+
+uint64_t buffers_in_use() {
+  return mem::snapshot(mem::PoolId::Buffers).objects_in_use;
+}
+
+// More receives end at once than there are buffers to pick from: the rest lease their own. Nothing
+// is lost, and what waits holds nothing.
+TEST_P(Readiness, ReceivesHoldABufferOnlyWhenSomethingCame) {
+  constexpr unsigned kPeers = 400;
+  auto listener = TcpListener::bind(Address::loopback(0));
+  ASSERT_TRUE(listener);
+  std::vector<os::Fd> peers;
+  std::vector<TcpStream> streams;
+  for (unsigned i = 0; i < kPeers; ++i) {
+    peers.push_back(connect_plainly(*listener->local_address()));
+    auto stream = runtime_->block_on(&accept_one, &*listener);
+    ASSERT_TRUE(stream) << stream.error().to_string();
+    streams.push_back(*std::move(stream));
+  }
+  const uint64_t before = buffers_in_use();
+  std::vector<JoinHandle<std::string>> readers;
+  for (TcpStream& stream : streams) readers.push_back(runtime_->spawn(&receive_to_end, &stream));
+  ASSERT_TRUE(test::eventually([&] {
+    uint64_t inflight = 0;
+    for (const ReactorSnapshot& reactor : runtime_->stats().io.reactors)
+      inflight += reactor.inflight;
+    return inflight == kPeers;
+  }));
+  // Those that the kernel picks from belong to a ring: 256 for each reactor.
+  EXPECT_LE(buffers_in_use(), before + 2 * 256);
+  if (GetParam().backend == Backend::Epoll) EXPECT_EQ(buffers_in_use(), before);
+  std::string text(10'000, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31);
+  for (os::Fd& peer : peers) {
+    ASSERT_EQ(send(peer.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    peer.reset();
+  }
+  struct Join {
+    static Task<unsigned> it(std::vector<JoinHandle<std::string>>* handles,
+                             const std::string* all) {
+      unsigned right = 0;
+      for (auto& handle : *handles) {
+        const auto got = co_await handle;
+        right += got && *got == *all ? 1 : 0;
+      }
+      co_return right;
+    }
+  };
+  EXPECT_EQ(*runtime_->block_on(&Join::it, &readers, &text), kPeers);
+}
+
+Task<Result<mem::Buffer>> receive_in(TcpStream* stream, Duration length) {
+  auto got = co_await with_timeout(stream->receive(), length);
+  if (!got) co_return fail(got.error());
+  co_return *std::move(got);
+}
+
+TEST_P(Readiness, AReceiveThatIsCancelledTakesNothing) {
+  auto listener = TcpListener::bind(Address::loopback(0));
+  ASSERT_TRUE(listener);
+  os::Fd peer = connect_plainly(*listener->local_address());
+  auto stream = runtime_->block_on(&accept_one, &*listener);
+  ASSERT_TRUE(stream) << stream.error().to_string();
+  const auto cancelled =
+      runtime_->block_on(&receive_in, &*stream, Duration(std::chrono::milliseconds(5)));
+  ASSERT_FALSE(cancelled);
+  ASSERT_EQ(send(peer.get(), "later", 5, 0), 5);
+  const auto got = runtime_->block_on(&receive_in, &*stream, Duration(std::chrono::seconds(30)));
+  ASSERT_TRUE(got) << got.error().to_string();
+  EXPECT_EQ(as_text(got->bytes()), "later");
+}
+
+// The pool allows no buffer: the receive says so, and the bytes are still there.
+TEST_P(Readiness, AReceiveWithoutMemoryTakesNothing) {
+  auto listener = TcpListener::bind(Address::loopback(0));
+  ASSERT_TRUE(listener);
+  os::Fd peer = connect_plainly(*listener->local_address());
+  auto stream = runtime_->block_on(&accept_one, &*listener);
+  ASSERT_TRUE(stream) << stream.error().to_string();
+  ASSERT_TRUE(mem::set_limit("buffers", 1, true));
+  ASSERT_EQ(send(peer.get(), "later", 5, 0), 5);
+  const auto refused =
+      runtime_->block_on(&receive_in, &*stream, Duration(std::chrono::seconds(30)));
+  ASSERT_TRUE(mem::set_limit("buffers", 0));
+  if (refused) GTEST_SKIP() << "a buffer of the ring was there before the limit";
+  EXPECT_EQ(refused.error().code, Errc::ResourceExhausted);
+  const auto got = runtime_->block_on(&receive_in, &*stream, Duration(std::chrono::seconds(30)));
+  ASSERT_TRUE(got) << got.error().to_string();
+  EXPECT_EQ(as_text(got->bytes()), "later");
+}
+
 Task<unsigned> accept_many(TcpListener* listener, unsigned count) {
   unsigned accepted = 0;
   for (unsigned i = 0; i < count; ++i) {

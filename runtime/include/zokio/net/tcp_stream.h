@@ -27,6 +27,10 @@ class TcpStream {
 
   // At most the buffer's capacity; n == 0: the other side sent its last byte.
   Task<IoResult> read(mem::Buffer buffer);
+  // Leases a buffer when something has come, so a connection that waits holds none: at most `most`
+  // bytes of it, and under io_uring at most 4 KiB. Size 0: the other side sent its last byte.
+  // Errors: those of read, and of mem::lease (nothing was taken from the stream).
+  Task<Result<mem::Buffer>> receive(std::size_t most = 4096);
   // Fills the buffer up to `count` bytes. Errors: OutOfRange/Eof when the stream ends before, with
   // what came in the buffer.
   Task<IoResult> read_exactly(mem::Buffer buffer, std::size_t count);

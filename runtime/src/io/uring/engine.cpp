@@ -45,10 +45,9 @@ UringEngine::~UringEngine() {
   sqe->user_data = kBellCancelKey;
   while (bell_armed_) {
     ring_->enter(true, Instant::never());
-    uint64_t user_data = 0;
-    int32_t result = 0;
-    while (ring_->next_completion(user_data, result)) {
-      if (user_data == kBellKey) bell_armed_ = false;
+    os::Ring::Completion completion;
+    while (ring_->next_completion(completion)) {
+      if (completion.user_data == kBellKey) bell_armed_ = false;
     }
   }
 }
@@ -84,6 +83,7 @@ void UringEngine::issue(Op& op) noexcept {
 
 // Gives `op` to the kernel, or queues it.
 void UringEngine::submit(Op& op) noexcept {
+  if (op.traits().picks_buffer && !can_pick()) return submit_poll(op);
   io_uring_sqe* sqe = has_credit(op) ? entry() : nullptr;
   if (sqe == nullptr) {
     op.engine.phase = kQueued;
@@ -114,6 +114,27 @@ void UringEngine::use_registered(io_uring_sqe& sqe) noexcept {
   sqe.opcode = read ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
   sqe.buf_index = 0;
   counters.registered_ops.add();
+}
+
+// There is something, and no buffer that the kernel could pick.
+void UringEngine::attempt(Op& op) noexcept {
+  const int64_t result = op.attempt();
+  if (result == -EAGAIN)
+    submit_poll(op);
+  else
+    reactor_.complete(op, result);
+}
+
+// Opened by the first that needs it: a reactor that receives into buffers of its tasks holds none.
+bool UringEngine::can_pick() noexcept {
+  if (!picked_ && !cannot_pick_) {
+    auto picked = PickedBuffers::open(*ring_);
+    if (picked)
+      picked_ = *std::move(picked);
+    else
+      cannot_pick_ = true;
+  }
+  return picked_ != nullptr;
 }
 
 // For descriptors that are non-blocking: older kernels then answer EAGAIN instead of waiting.
@@ -207,17 +228,16 @@ void UringEngine::enter(bool wait, Instant deadline) noexcept {
 }
 
 void UringEngine::fetch(unsigned limit) noexcept {
-  uint64_t user_data = 0;
-  int32_t result = 0;
+  os::Ring::Completion completion;
   // Bound: one queue full, so that a flood of completions cannot keep tasks from running.
   for (unsigned left = std::min(limit, ring_->completion_entries()); left > 0; --left) {
-    if (!ring_->next_completion(user_data, result)) return;
-    if (user_data == kBellKey)
+    if (!ring_->next_completion(completion)) return;
+    if (completion.user_data == kBellKey)
       on_bell();
-    else if ((user_data & kCancelBit) != 0)
-      on_cancel_completion(user_data & ~kCancelBit, result);
+    else if ((completion.user_data & kCancelBit) != 0)
+      on_cancel_completion(completion.user_data & ~kCancelBit, completion.result);
     else
-      on_completion(user_data, result);
+      on_completion(completion);
   }
 }
 
@@ -227,16 +247,27 @@ void UringEngine::on_bell() noexcept {
   arm_bell();
 }
 
-void UringEngine::on_completion(uint64_t user_data, int32_t result) noexcept {
-  Op* op = reactor_.table().find(user_data);
+void UringEngine::on_completion(const os::Ring::Completion& completion) noexcept {
+  const int32_t result = completion.result;
+  Op* op = reactor_.table().find(completion.user_data);
   ZOKIO_CHECK(op != nullptr, "a completion for an operation that is not in flight");
   if (op->interest() == 0) --finite_in_flight_;
   const bool cancelling = Reactor::cancelling(*op);
   if (op->engine.phase == kPolling && result >= 0) {
     if (cancelling)
       reactor_.complete(*op, -ECANCELED);
+    else if (op->traits().picks_buffer)
+      attempt(*op);
     else
       submit(*op);
+    return;
+  }
+  if (completion.has_buffer()) {
+    mem::Buffer buffer = picked_->take(completion.buffer());
+    if (result > 0) op->picked(std::move(buffer));
+  }
+  if (result == -ENOBUFS && op->traits().picks_buffer && !cancelling) {
+    submit_poll(*op);
     return;
   }
   if ((result == -EAGAIN || result == -EINTR) && !cancelling) {

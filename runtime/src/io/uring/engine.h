@@ -18,6 +18,7 @@
 #include "io/engine.h"
 #include "io/op_list.h"
 #include "io/op_table.h"
+#include "io/uring/picked_buffers.h"
 #include "os/ring.h"
 
 namespace zokio::io {
@@ -50,12 +51,15 @@ class UringEngine final : public Engine {
   void arm_bell() noexcept;
   void enter(bool wait, Instant deadline) noexcept;
   void fetch(unsigned limit) noexcept;
-  void on_completion(uint64_t user_data, int32_t result) noexcept;
+  void on_completion(const os::Ring::Completion& completion) noexcept;
+  void attempt(Op& op) noexcept;
+  bool can_pick() noexcept;
   void on_cancel_completion(OpTable::Key key, int32_t result) noexcept;
   void on_bell() noexcept;
 
   // Constant after construction.
   Reactor& reactor_;
+  std::unique_ptr<PickedBuffers> picked_;  // made when needed; outlives the ring
   std::unique_ptr<os::Ring> ring_;
 
   // Owner only.
@@ -66,6 +70,7 @@ class UringEngine final : public Engine {
   uint64_t bell_value_ = 0;  // the kernel reads the bell into this
   bool bell_armed_ = false;
   bool overflow_seen_ = false;
+  bool cannot_pick_ = false;
 };
 
 }  // namespace zokio::io
