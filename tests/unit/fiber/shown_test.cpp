@@ -32,6 +32,7 @@ TEST_P(ShownStacks, EachFigureMoves) {
   EXPECT_EQ(in_use.objects_in_use, 1u);
   EXPECT_EQ(in_use.in_use_bytes, kBytes);
   EXPECT_EQ(in_use.misses_os, before.misses_os + 1);
+  EXPECT_EQ(in_use.frees, before.frees);
   EXPECT_GE(in_use.high_water_bytes, kBytes);
   // A cap below what is used.
   auto refused = runtime_->resize_pool("stacks", kBytes / 2);
