@@ -18,7 +18,8 @@ struct Options {
   std::chrono::nanoseconds every{};
 };
 
-constexpr std::array kSections = {"scheduler", "pools", "reactors", "io", "jobs", "process", "rpc"};
+constexpr std::array kSections = {"scheduler", "pools", "classes", "reactors",
+                                  "io",        "jobs",  "process", "rpc"};
 
 std::string ns(uint64_t value) {
   return format_duration(std::chrono::nanoseconds(static_cast<int64_t>(value)));
@@ -102,6 +103,41 @@ void print_pools(Context& context, const v1::Stats& stats) {
                format_bytes(p.high_water_bytes()), count(p.objects_in_use()),
                share(hits, hits + p.misses_os()), count(p.misses_os()),
                format_bytes(p.released_bytes()), count(p.failures_limit() + p.failures_os())});
+  }
+  table.print(context.out, context.color_out);
+}
+
+std::string percent(double part) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f%%", 100.0 * part);
+  return text;
+}
+
+// Where the memory of a pool is, and what its allocations cost.
+void print_pool_use(Context& context, const v1::Stats& stats) {
+  Table table({"POOL", "COMMITTED", "ASKED FOR", "STRANDED", "FRAGMENTED", "UTILISED", "REFILLS",
+               "FLUSHES", "REMOTE FREES", "LOCKS", "CONTENDED", "P50", "P99"});
+  for (const auto& p : stats.pools())
+    table.add({p.name(), format_bytes(p.committed_bytes()), format_bytes(p.requested_bytes()),
+               format_bytes(p.stranded_bytes()), percent(p.fragmentation()),
+               percent(p.utilisation()), count(p.refills()), count(p.flushes()),
+               count(p.remote_frees()), count(p.central_locks()), count(p.central_contended()),
+               ns(p.allocation_p50_ns()), ns(p.allocation_p99_ns())});
+  table.print(context.out, context.color_out);
+}
+
+void print_classes(Context& context, const v1::Stats& stats) {
+  Table table({"POOL", "BLOCK", "IN USE", "CACHED", "PEAK", "OBJECTS", "HIT RATE", "REUSED",
+               "FRAGMENTED", "STRANDED", "REFILLS", "FLUSHES", "REMOTE FREES", "LOCKS",
+               "CONTENDED"});
+  for (const auto& p : stats.pools()) {
+    for (const auto& c : p.classes())
+      table.add({p.name(), count(c.block_bytes()), format_bytes(c.in_use_bytes()),
+                 format_bytes(c.cached_bytes()), format_bytes(c.high_water_bytes()),
+                 count(c.objects_in_use()), percent(c.hit_rate()), percent(c.reuse_rate()),
+                 percent(c.fragmentation()), format_bytes(c.stranded_bytes()), count(c.refills()),
+                 count(c.flushes()), count(c.remote_frees()), count(c.central_locks()),
+                 count(c.central_contended())});
   }
   table.print(context.out, context.color_out);
 }
@@ -195,7 +231,12 @@ void print(Context& context, const Options& options, const v1::Stats& stats) {
       print_json(context, stats);
   } else {
     if (wanted(options, "scheduler")) print_scheduler(context, stats.scheduler());
-    if (wanted(options, "pools")) print_pools(context, stats);
+    if (wanted(options, "pools")) {
+      print_pools(context, stats);
+      print_pool_use(context, stats);
+    }
+    // Long, so only when it is asked for by name.
+    if (!options.sections.empty() && wanted(options, "classes")) print_classes(context, stats);
     if (wanted(options, "reactors")) print_reactors(context, stats.io());
     if (wanted(options, "io")) print_io(context, stats.io());
     if (wanted(options, "jobs")) print_jobs(context, stats.jobs());
@@ -229,7 +270,7 @@ void add_stats(CLI::App& app, Context& context, Action& action) {
   std::vector<std::string> names(kSections.begin(), kSections.end());
   command
       ->add_option("section", options->sections,
-                   "scheduler, pools, reactors, io, jobs, process, rpc (all)")
+                   "scheduler, pools, classes, reactors, io, jobs, process, rpc (all but classes)")
       ->check(CLI::IsMember(names).description(""));
   add_duration(*command, "--watch", options->every, "Again and again; Ctrl-C ends it");
   command->callback([&context, &action, options] {

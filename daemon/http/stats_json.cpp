@@ -110,6 +110,8 @@ Json pools(const std::vector<zokio::PoolSnapshot>& all) {
                     {"hits_shared", p.hits_shared},
                     {"misses_os", p.misses_os},
                     {"failures", p.failures_limit + p.failures_os},
+                    {"committed_bytes", p.committed_bytes},
+                    {"fragmentation", p.fragmentation()},
                     {"shrinking", p.shrinking}});
   }
   return list;

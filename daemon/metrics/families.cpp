@@ -20,6 +20,8 @@ constexpr std::array<uint64_t, 18> kIoBuckets = {
     10 * kMicro,  25 * kMicro,   50 * kMicro,  100 * kMicro, 250 * kMicro,  500 * kMicro,
     1 * kMilli,   2500 * kMicro, 5 * kMilli,   10 * kMilli,  25 * kMilli,   50 * kMilli,
     100 * kMilli, 250 * kMilli,  500 * kMilli, 1 * kSecond,  2500 * kMilli, 10 * kSecond};
+constexpr std::array<uint64_t, 12> kAllocationBuckets = {
+    1, 2, 5, 10, 50, 100, 500, 1 * kMicro, 5 * kMicro, 50 * kMicro, 500 * kMicro, 5 * kMilli};
 constexpr std::array<uint64_t, 14> kJobBuckets = {
     1 * kMilli,   5 * kMilli,    10 * kMilli,   50 * kMilli,   100 * kMilli,
     500 * kMilli, 1 * kSecond,   5 * kSecond,   10 * kSecond,  30 * kSecond,
@@ -35,6 +37,9 @@ std::span<const uint64_t> io_buckets() {
 }
 std::span<const uint64_t> job_buckets() {
   return kJobBuckets;
+}
+std::span<const uint64_t> allocation_buckets() {
+  return kAllocationBuckets;
 }
 
 Families& Families::counter(const char* name, const char* help) {

@@ -24,6 +24,7 @@ using Labels = std::vector<std::pair<std::string_view, std::string>>;
 std::span<const uint64_t> scheduler_buckets();
 std::span<const uint64_t> io_buckets();
 std::span<const uint64_t> job_buckets();
+std::span<const uint64_t> allocation_buckets();
 
 class Families {
  public:

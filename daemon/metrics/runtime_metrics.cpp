@@ -140,12 +140,53 @@ void collect_pool_requests(Families& out, const std::vector<PoolSnapshot>& pools
   }
 }
 
+void collect_pool_lists(Families& out, const std::vector<PoolSnapshot>& pools) {
+  out.counter("zokio_pool_lots_total", "Lots of blocks between thread caches and central lists.");
+  for (const PoolSnapshot& p : pools) {
+    out.add(p.refills, {{"pool", p.name}, {"direction", "refill"}})
+        .add(p.flushes, {{"pool", p.name}, {"direction", "flush"}});
+  }
+  const auto each = [&](auto figure) {
+    for (const PoolSnapshot& p : pools) out.add(p.*figure, {{"pool", p.name}});
+  };
+  out.counter("zokio_pool_remote_frees_total",
+              "Blocks freed by threads that took fewer, at least.");
+  each(&PoolSnapshot::remote_frees);
+  out.counter("zokio_pool_central_locks_total", "Times the lock of a central list was taken.");
+  each(&PoolSnapshot::central_locks);
+  out.counter("zokio_pool_central_contended_total", "Times it was not free at the first try.");
+  each(&PoolSnapshot::central_contended);
+}
+
+void collect_pool_ratios(Families& out, const std::vector<PoolSnapshot>& pools) {
+  const auto each = [&](auto figure) {
+    for (const PoolSnapshot& p : pools) out.add((p.*figure)(), {{"pool", p.name}});
+  };
+  out.gauge("zokio_pool_fragmentation_ratio",
+            "Committed, but neither in use nor free by policy, over committed.");
+  each(&PoolSnapshot::fragmentation);
+  out.gauge("zokio_pool_utilisation_ratio", "Requested bytes over committed bytes.");
+  each(&PoolSnapshot::utilisation);
+  out.histogram("zokio_pool_allocation_seconds", "An allocation, by samples of hits and of misses.",
+                allocation_buckets());
+  for (const PoolSnapshot& p : pools) {
+    out.add(p.hit_ns, {{"pool", p.name}, {"path", "hit"}})
+        .add(p.miss_ns, {{"pool", p.name}, {"path", "miss"}});
+  }
+}
+
 void collect_pool_levels(Families& out, const std::vector<PoolSnapshot>& pools) {
   out.gauge("zokio_pool_bytes", "Memory of a pool by state.");
   for (const PoolSnapshot& p : pools) {
     out.add(p.in_use_bytes, {{"pool", p.name}, {"state", "in_use"}})
         .add(p.cached_bytes, {{"pool", p.name}, {"state", "cached"}});
   }
+  out.gauge("zokio_pool_committed_bytes", "Whole pages with blocks, and large objects.");
+  for (const PoolSnapshot& p : pools) out.add(p.committed_bytes, {{"pool", p.name}});
+  out.gauge("zokio_pool_stranded_bytes", "Free bytes that cannot go back to the system.");
+  for (const PoolSnapshot& p : pools) out.add(p.stranded_bytes, {{"pool", p.name}});
+  out.gauge("zokio_pool_requested_bytes", "Of the bytes in use, what was asked for: an estimate.");
+  for (const PoolSnapshot& p : pools) out.add(p.requested_bytes, {{"pool", p.name}});
   out.gauge("zokio_pool_limit_bytes", "Limit of a pool; 0 is no limit.");
   for (const PoolSnapshot& p : pools) out.add(p.limit_bytes, {{"pool", p.name}});
   out.gauge("zokio_pool_objects_in_use", "Blocks handed out and not given back.");
@@ -239,6 +280,8 @@ void collect_scheduler(Families& out, const Figures& figures) {
 void collect_pools(Families& out, const Figures& figures) {
   collect_pool_requests(out, figures.runtime.pools);
   collect_pool_levels(out, figures.runtime.pools);
+  collect_pool_lists(out, figures.runtime.pools);
+  collect_pool_ratios(out, figures.runtime.pools);
   // What the process holds in anonymous memory and no pool explains: code that allocates elsewhere,
   // thread stacks, and every leak.
   double known = 0;
