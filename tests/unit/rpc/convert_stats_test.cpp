@@ -66,32 +66,32 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
                  .poll_ns = some_values(),
                  .groups = {},
                  .cpu_quota = 1.5};
-  zokio::PoolSnapshot p{"frames",
-                        1,
-                        2,
-                        3,
-                        4,
-                        5,
-                        6,
-                        7,
-                        8,
-                        9,
-                        10,
-                        11,
-                        12,
-                        13,
-                        true,
-                        14,
-                        15,
-                        16,
-                        17,
-                        18,
-                        90,
-                        20,
-                        21,
-                        some_values(),
-                        some_values(),
-                        {}};
+  zokio::PoolSnapshot p;
+  p.name = "frames";
+  p.limit_bytes = 1;
+  p.in_use_bytes = 2;
+  p.cached_bytes = 3;
+  p.high_water_bytes = 4;
+  p.objects_in_use = 5;
+  p.hits_thread = 6;
+  p.hits_shared = 7;
+  p.misses_os = 8;
+  p.frees = 9;
+  p.refill_bytes = 10;
+  p.released_bytes = 11;
+  p.failures_limit = 12;
+  p.failures_os = 13;
+  p.shrinking = true;
+  p.refills = 14;
+  p.flushes = 15;
+  p.remote_frees = 16;
+  p.central_locks = 17;
+  p.central_contended = 18;
+  p.committed_bytes = 90;
+  p.stranded_bytes = 2;
+  p.requested_bytes = 21;
+  p.hit_ns = some_values();
+  p.miss_ns = some_values();
   p.classes = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 90, 2, 17, 18}};
   s.pools = {p};
   zokio::ReactorSnapshot r{
