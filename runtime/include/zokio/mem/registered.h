@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Buffers that io_uring knows beforehand, so that a read or write of a file need not look up and
-// pin their pages each time.
+// Buffers that io_uring knows beforehand, so that a read or write of a file past the page cache
+// need not pin their pages each time.
 //
 // They are blocks of 64 KiB of one slab of 4 MiB for the process, which is mapped with the first
 // lease and stays. A ring takes it in when it first meets one of its buffers, and pins its pages;
