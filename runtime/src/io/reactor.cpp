@@ -140,6 +140,13 @@ void Reactor::on_cancel_message(Op& op) noexcept {
   op.cancel_delivered();
 }
 
+void Reactor::begin_fetch() noexcept {
+  fetched_ns_ = env::now_ns();
+}
+void Reactor::end_fetch() noexcept {
+  fetched_ns_ = 0;
+}
+
 bool Reactor::cancelling(const Op& op) noexcept {
   return op.cancel_seen_ || op.evicting_;
 }
@@ -158,8 +165,8 @@ void Reactor::complete(Op& op, int64_t result) noexcept {
     }
   }
   ++completed_;
-  const auto took = static_cast<uint64_t>(env::now_ns() - op.start_ns_);
-  shard_->record(op.traits(), result, took);
+  const int64_t ended = fetched_ns_ != 0 ? fetched_ns_ : env::now_ns();
+  shard_->record(op.traits(), result, static_cast<uint64_t>(ended - op.start_ns_));
   op.finish(result);
 }
 

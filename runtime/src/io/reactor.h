@@ -94,6 +94,10 @@ class Reactor final : Pinned {
   // Ends `op` with what the kernel said (>= 0, or -errno), or moves it elsewhere when that was
   // asked for and nothing was consumed. `op` may be gone afterwards. Thread: owner.
   void complete(Op& op, int64_t result) noexcept;
+  // Between the two what completes had ended when the first was called: one look at the clock for
+  // all of a batch. Thread: owner.
+  void begin_fetch() noexcept;
+  void end_fetch() noexcept;
   // True when the end of `op` was asked for, by its task or to move it. Thread: owner.
   static bool cancelling(const Op& op) noexcept;
   // The sleep is over: from here on wake() needs no system call. Called before completions are
@@ -141,6 +145,7 @@ class Reactor final : Pinned {
   bool evicted_ = false;    // the waiting operations were asked to leave
   bool drained_ = false;
   bool ends_soon_ = false;
+  int64_t fetched_ns_ = 0;  // 0: not within a fetch
 };
 
 }  // namespace zokio::io

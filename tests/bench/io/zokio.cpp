@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <zokio/fs/file.h>
+#include <zokio/mem/registered.h>
 #include <zokio/net/tcp_listener.h>
 #include <zokio/zokio.h>
 
@@ -86,7 +87,7 @@ void echo(unsigned message) {
 
 Task<uint64_t> read_some(zokio::fs::File* file, Reads* reads) {
   uint64_t sum = 0;
-  auto buffer = zokio::mem::lease(bench::io::kBlock);
+  auto buffer = zokio::mem::lease_registered(bench::io::kBlock);
   if (!buffer) co_return 0;
   while (const auto block = reads->next()) {
     zokio::IoResult got = co_await file->read_at(std::move(*buffer), *block * bench::io::kBlock);

@@ -230,15 +230,18 @@ void UringEngine::enter(bool wait, Instant deadline) noexcept {
 void UringEngine::fetch(unsigned limit) noexcept {
   os::Ring::Completion completion;
   // Bound: one queue full, so that a flood of completions cannot keep tasks from running.
-  for (unsigned left = std::min(limit, ring_->completion_entries()); left > 0; --left) {
-    if (!ring_->next_completion(completion)) return;
+  unsigned left = std::min(limit, ring_->completion_entries());
+  if (left == 0 || !ring_->next_completion(completion)) return;
+  reactor_.begin_fetch();
+  do {
     if (completion.user_data == kBellKey)
       on_bell();
     else if ((completion.user_data & kCancelBit) != 0)
       on_cancel_completion(completion.user_data & ~kCancelBit, completion.result);
     else
       on_completion(completion);
-  }
+  } while (--left > 0 && ring_->next_completion(completion));
+  reactor_.end_fetch();
 }
 
 void UringEngine::on_bell() noexcept {
