@@ -12,7 +12,7 @@ namespace zokio::mem {
 Result<Buffer> lease(std::size_t bytes) {
   if (bytes == 0 || bytes > kMaxBufferBytes) return fail(Errc::InvalidArgument, "lease buffer");
   Refusal why = Refusal::None;
-  void* block = take_block(PoolId::Buffers, bytes, /*may_exceed=*/false, why);
+  void* block = take_block(PoolId::Buffers, bytes, pool(PoolId::Buffers).may_exceed(), why);
   if (block != nullptr) return Buffer(static_cast<std::byte*>(block), bytes);
   const Detail detail = why == Refusal::System ? Detail::None : Detail::Limit;
   return fail(Errc::ResourceExhausted, "lease buffer", detail);

@@ -97,7 +97,7 @@ Taken CentralList::take_locked(Pool& pool, unsigned cls, unsigned want, bool abo
       push_lot(out.blocks);
       out.blocks = fewer;
     }
-    pool.central_free_changed(-static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
+    free_changed(pool, -static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
     return out;
   }
   if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
@@ -118,7 +118,7 @@ Batch CentralList::take_free(Pool& pool, unsigned cls, unsigned want) noexcept {
     out.push(block);
   }
   figures_.free_blocks -= out.count;
-  pool.central_free_changed(-static_cast<int64_t>(out.count * class_bytes(cls)));
+  free_changed(pool, -static_cast<int64_t>(out.count * class_bytes(cls)));
   return out;
 }
 
@@ -171,7 +171,7 @@ void CentralList::give(Pool& pool, unsigned cls, Batch batch) noexcept {
     const std::unique_lock lock = lock_soon();
     figures_.flushes += batch.count > 1;
     if (is_lot(batch, cls) && pool.wants_to_keep()) {
-      pool.central_free_changed(static_cast<int64_t>(batch.count * class_bytes(cls)));
+      free_changed(pool, static_cast<int64_t>(batch.count * class_bytes(cls)));
       push_lot(batch);
       return;
     }
@@ -204,7 +204,7 @@ Batch CentralList::pop_lot() noexcept {
 void CentralList::put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept {
   figures_.free_blocks += batch.count;
   int64_t put = 0;  // not told to the pool yet
-  const auto tell = [&] { pool.central_free_changed(std::exchange(put, 0)); };
+  const auto tell = [&] { free_changed(pool, std::exchange(put, 0)); };
   while (batch.head != nullptr) {
     FreeBlock* block = batch.pop();
     Span& span = span_of(block);
@@ -229,10 +229,13 @@ void CentralList::empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept 
   while (depot_ != nullptr) empty_lot(pool, cls, doomed);
 }
 
-void CentralList::empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
+uint64_t CentralList::empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept {
   const Batch lot = pop_lot();
-  pool.central_free_changed(-static_cast<int64_t>(lot.count * class_bytes(cls)));
+  const uint64_t bytes = lot.count * class_bytes(cls);
+  free_ -= bytes;  // for a moment: that nobody took them is to be seen by idle_
+  pool.central_free_changed(-static_cast<int64_t>(bytes));
   put_back(pool, cls, lot, doomed);
+  return bytes;
 }
 
 uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
@@ -249,8 +252,65 @@ uint64_t CentralList::release_empty(Pool& pool, unsigned cls) noexcept {
   return pool.release_spans(doomed, cls);
 }
 
+uint64_t CentralList::doom_some(Pool& pool, unsigned cls, uint64_t most, bool& skipped,
+                                Span*& doomed) noexcept {
+  uint64_t got = 0;
+  for (Span* span = spans_; span != nullptr && got < most;) {
+    Span* next = span->next;
+    const uint64_t bytes = span->carved * class_bytes(cls);
+    if (span->live == 0) {
+      // What is old goes although its span holds a little that is not.
+      const bool fits = bytes <= most - got || (got == 0 && idle_.old());
+      if (fits) {
+        doom(pool, cls, *span, doomed);
+        got += bytes;
+      }
+      skipped |= !fits;
+    }
+    span = next;
+  }
+  return got;
+}
+
+Decayed CentralList::decay(Pool& pool, unsigned cls, bool step, uint64_t most) noexcept {
+  Decayed out;
+  Span* doomed = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (step) owed_ = idle_.step(free_);
+    if (owed_ != 0) {
+      const uint64_t want = std::min(owed_, most);
+      bool skipped = false;
+      uint64_t got = doom_some(pool, cls, want, skipped, doomed);
+      if (got < want && depot_ != nullptr) {
+        for (uint64_t moved = 0; depot_ != nullptr && moved < want - got;) {
+          moved += empty_lot(pool, cls, doomed);
+        }
+        got += doom_some(pool, cls, want - got, skipped, doomed);
+      }
+      idle_.went(got, free_);
+      if (got < want) {
+        owed_ = 0;
+        if (!skipped && depot_ == nullptr) idle_.is_stuck(free_);
+      } else {
+        owed_ -= std::min(owed_, got);
+      }
+    }
+    out.more = owed_ != 0;
+    out.settled = idle_.settled(free_);
+  }
+  out.released = pool.release_spans(doomed, cls);
+  return out;
+}
+
+void CentralList::free_changed(Pool& pool, int64_t bytes) noexcept {
+  free_ += static_cast<uint64_t>(bytes);
+  idle_.changed(free_);
+  pool.central_free_changed(bytes);
+}
+
 void CentralList::doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept {
-  pool.central_free_changed(-static_cast<int64_t>(span.free_blocks * class_bytes(cls)));
+  free_changed(pool, -static_cast<int64_t>(span.free_blocks * class_bytes(cls)));
   figures_.free_blocks -= span.free_blocks;
   figures_.empty_blocks -= span.free_blocks;
   figures_.blocks -= span.carved;

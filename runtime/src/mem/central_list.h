@@ -13,6 +13,7 @@
 
 #include <mutex>
 
+#include "mem/idle_bytes.h"
 #include "mem/span.h"
 #include "zokio/base/pinned.h"
 
@@ -26,6 +27,14 @@ struct Taken {
   Batch blocks;
   Refusal refusal = Refusal::None;  // why `blocks` is empty
   bool fresh = false;               // carved now, not free before
+  bool exceeds = false;             // although a limit forbids it
+};
+
+// What a part of a step of decay did.
+struct Decayed {
+  uint64_t released = 0;  // resident bytes
+  bool more = false;      // there is more to give back in this step
+  bool settled = true;    // nothing is left that could go later
 };
 
 // What a central list counts, under its lock, where that costs a plain addition for a batch of
@@ -60,6 +69,9 @@ class CentralList : Pinned {
   uint64_t release_empty(Pool& pool, unsigned cls) noexcept;
 
   ListFigures figures() noexcept;
+  // Gives back what nobody has needed lately (idle_bytes.h), `most` bytes and a span at most.
+  // `step`: a step has ended; otherwise goes on with the one before.
+  Decayed decay(Pool& pool, unsigned cls, bool step, uint64_t most) noexcept;
 
   // Around a fork.
   void lock() noexcept { mutex_.lock(); }
@@ -76,9 +88,16 @@ class CentralList : Pinned {
   // Takes an empty span out and chains it to `doomed`.
   void doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noexcept;
 
-  // Puts the lots of the depot back into their spans. Requires: mutex_.
+  // Dooms empty spans, `most` bytes together; the bytes. `skipped`: some were too large for that.
+  uint64_t doom_some(Pool& pool, unsigned cls, uint64_t most, bool& skipped,
+                     Span*& doomed) noexcept;
+
+  // The free bytes changed.
+  void free_changed(Pool& pool, int64_t bytes) noexcept;
+
+  // Puts the lots of the depot back into their spans, or one of them; its bytes. Requires: mutex_.
   void empty_depot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
-  void empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
+  uint64_t empty_lot(Pool& pool, unsigned cls, Span*& doomed) noexcept;
   void put_back(Pool& pool, unsigned cls, Batch batch, Span*& doomed) noexcept;
 
   void push_lot(Batch lot) noexcept;  // Requires: mutex_
@@ -90,6 +109,9 @@ class CentralList : Pinned {
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
   ListFigures figures_;
+  uint64_t free_ = 0;        // bytes, the depot's as well
+  uint64_t owed_ = 0;        // should still go in this step of decay
+  IdleBytes idle_;
 };
 
 }  // namespace zokio::mem

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mem/fork.h"
 
+#include "mem/decay.h"
 #include "mem/pool.h"
 #include "mem/thread_cache.h"
 
 namespace zokio::mem {
 
-// In the order in which they are taken elsewhere: registry, lists, what is below.
+// In the order in which they are taken elsewhere: decay, registry, lists, what is below.
 void before_fork() noexcept {
+  lock_decay();
   lock_registry();
   for (unsigned i = 0; i < kPools; ++i) pool(i).lock_all();
   lock_below_pools();
@@ -17,6 +19,7 @@ void after_fork() noexcept {
   unlock_below_pools();
   for (unsigned i = 0; i < kPools; ++i) pool(i).unlock_all();
   unlock_registry();
+  unlock_decay();
 }
 
 }  // namespace zokio::mem

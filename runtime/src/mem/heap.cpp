@@ -27,7 +27,7 @@ Pool& heap() noexcept {
 void* allocate_large(std::size_t bytes, bool* fresh = nullptr) noexcept {
   if (bytes > kMaxAllocation) return nullptr;
   Refusal why = Refusal::None;
-  return heap().obtain_large(bytes, /*may_exceed=*/false, why, fresh);
+  return heap().obtain_large(bytes, heap().may_exceed(), why, fresh);
 }
 
 // Requires: `p` is a block of the heap. Whatever else it is would be found here or in the check of
@@ -54,8 +54,8 @@ void* allocate_block(unsigned cls, std::size_t asked) noexcept {
 #endif
   Refusal why = Refusal::None;
   ThreadCache* cache = this_thread_cache;
-  FreeBlock* block = cache != nullptr ? cache->take(PoolId::Heap, cls, false, why, asked)
-                                      : take_outside(PoolId::Heap, cls, false, why, asked);
+  FreeBlock* block = cache != nullptr ? cache->take(PoolId::Heap, cls, heap().may_exceed(), why, asked)
+                                      : take_outside(PoolId::Heap, cls, heap().may_exceed(), why, asked);
   if (block != nullptr) unpoison(block, class_bytes(cls));
   return block;
 }

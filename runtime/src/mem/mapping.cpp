@@ -58,6 +58,10 @@ uint64_t discard(std::byte* start, std::size_t bytes) noexcept {
   return ::madvise(start, bytes, MADV_DONTNEED) == 0 ? resident : 0;
 }
 
+bool want_huge_pages(std::byte* start, std::size_t bytes) noexcept {
+  return ::madvise(start, bytes, MADV_HUGEPAGE) == 0;
+}
+
 uint64_t resident_bytes(std::byte* start, std::size_t bytes) noexcept {
   unsigned char pages[256];
   uint64_t resident = 0;

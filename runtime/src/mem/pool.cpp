@@ -20,6 +20,8 @@ constinit Budget total;
 constinit std::mutex recheck_mutex;
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
 constinit Atomic<bool> any_shrinking{false};
+constinit std::atomic<bool> pressure{false};
+constinit std::atomic<bool> huge_pages_on{false};
 
 static_assert(std::is_trivially_destructible_v<Pool>, "pools outlive every static object");
 static_assert(std::is_trivially_destructible_v<PageHeap>);
@@ -36,6 +38,19 @@ Budget& total_budget() noexcept {
   return total;
 }
 
+bool under_pressure() noexcept {
+  return pressure.load(std::memory_order_relaxed);
+}
+void set_under_pressure(bool value) noexcept {
+  pressure.store(value, std::memory_order_relaxed);
+}
+bool huge_pages_wanted() noexcept {
+  return huge_pages_on.load(std::memory_order_relaxed);
+}
+void want_huge_pages(bool value) noexcept {
+  huge_pages_on.store(value, std::memory_order_relaxed);
+}
+
 constinit Atomic<uint64_t> cache_epoch_word{0};
 void next_cache_epoch() noexcept {
   cache_epoch_word.fetch_add(1);
@@ -50,7 +65,10 @@ void recheck_limits() noexcept {
   bool any = false;
   for (Pool& p : pools) {
     const bool over = p.budget().over() || total.over();
-    changed |= p.set_shrinking(over);
+    if (p.set_shrinking(over)) {
+      changed = true;
+      if (!over) p.shrink().released_to.store(p.counts().released_bytes.read());
+    }
     any |= over;
   }
   any_shrinking.store(any);
@@ -87,10 +105,12 @@ Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why,
     count_failure(taken.refusal);
     if (may_exceed && taken.refusal != Refusal::System) {
       taken = list.take(*this, cls, 1, true);
+      taken.exceeds = taken.blocks.count != 0;
       if (taken.refusal == Refusal::System) count_failure(taken.refusal);
     }
   }
   why = taken.refusal;
+  if (taken.exceeds) counts_.overflows.add_shared();
   if (taken.blocks.count != 0) {
     ClassCounts& counts = counts_.classes[cls];
     (taken.fresh ? counts.fresh : counts.shared).add_shared();
@@ -110,10 +130,13 @@ void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why, bool*
     if (refusal != Refusal::None && make_room(refusal, size)) refusal = charge(size, false);
     if (refusal != Refusal::None) {
       count_failure(refusal);
-      if (may_exceed) refusal = charge(size, true);
+      if (may_exceed) {
+        refusal = charge(size, true);
+        counts_.overflows.add_shared();
+      }
     }
     if (refusal == Refusal::None) {
-      object = map_large(size);
+      object = map_large(size, huge_pages_wanted());
       if (object == nullptr) {
         uncharge(size);
         refusal = Refusal::System;
@@ -124,6 +147,7 @@ void* Pool::obtain_large(std::size_t bytes, bool may_exceed, Refusal& why, bool*
     if (object == nullptr) return nullptr;
     if (fresh != nullptr) *fresh = true;
     counts_.large.add_shared();
+    if (large_head(object).huge) huge_bytes_.fetch_add(size, std::memory_order_relaxed);
   }
   counts_.large_bytes.add_shared(size);
   unpoison(object, bytes);
@@ -134,11 +158,12 @@ void Pool::give_large(void* object, bool keep) noexcept {
   const std::size_t size = large_head(object).bytes;
   counts_.large_frees.add_shared();
   counts_.large_freed_bytes.add_shared(size);
-  if (!keep || shrinking() || !large_.put(object)) release_large(object);
+  if (!keep || shrinking() || !large_.put(object, large_cap())) release_large(object);
 }
 
 uint64_t Pool::release_large(void* object) noexcept {
   const std::size_t size = large_head(object).bytes;
+  if (large_head(object).huge) huge_bytes_.fetch_sub(size, std::memory_order_relaxed);
   const uint64_t released = unmap_large(object);
   counts_.released_bytes.add_shared(released);
   uncharge(size);
@@ -181,15 +206,62 @@ uint64_t Pool::release_spans(Span* chain, unsigned cls) noexcept {
     Span& span = *chain;
     chain = span.next;
     const uint64_t charged = span.carved * class_bytes(cls);
-    released += discard(span.start, span.slots * kSlotBytes);
+    const uint64_t resident = discard(span.start, span.slots * kSlotBytes);
+    released += resident;
     page_heap.free(span);
+    counts_.released_bytes.add_shared(resident);  // before: who reaches a limit reads it
     uncharge(charged);
   }
-  if (released != 0) {
-    counts_.released_bytes.add_shared(released);
-    counts_.classes[cls].released_bytes.add_shared(released);
-  }
+  if (released != 0) counts_.classes[cls].released_bytes.add_shared(released);
   return released;
+}
+
+PoolSettings Pool::settings() const noexcept {
+  return {.thread_cache_bytes = thread_cap_.load(std::memory_order_relaxed),
+          .central_cache_bytes = central_cap_.load(std::memory_order_relaxed),
+          .when_full = when_full_.load(std::memory_order_relaxed)};
+}
+
+void Pool::set_settings(const PoolSettings& settings) noexcept {
+  thread_cap_.store(settings.thread_cache_bytes, std::memory_order_relaxed);
+  central_cap_.store(settings.central_cache_bytes, std::memory_order_relaxed);
+  when_full_.store(settings.when_full, std::memory_order_relaxed);
+}
+
+uint64_t Pool::thread_cache_cap() const noexcept {
+  const uint64_t cap = thread_cap_.load(std::memory_order_relaxed);
+  if (!under_pressure()) return cap;
+  return cap == 0 ? kThreadKeepUnderPressure : std::min(cap, kThreadKeepUnderPressure);
+}
+
+int64_t Pool::central_cap(int64_t free) const noexcept {
+  const uint64_t set = central_cap_.load(std::memory_order_relaxed);
+  const int64_t others = static_cast<int64_t>(budget_.held()) - free;
+  const int64_t cap =
+      set != 0 ? static_cast<int64_t>(set) : std::max(kCentralKeep, others / kCentralShare);
+  return under_pressure() ? std::min(cap, static_cast<int64_t>(kKeepUnderPressure)) : cap;
+}
+
+uint64_t Pool::large_cap() const noexcept {
+  if (under_pressure()) return 0;
+  const uint64_t set = central_cap_.load(std::memory_order_relaxed);
+  const int64_t free = central_free_.load(std::memory_order_relaxed);
+  if (set == 0) return LargeCache::kMostBytes;
+  const auto kept = static_cast<uint64_t>(std::max<int64_t>(free, 0));
+  return std::min<uint64_t>(LargeCache::kMostBytes, set > kept ? set - kept : 0);
+}
+
+Decayed Pool::decay(unsigned place, bool step, uint64_t most) noexcept {
+  Decayed out;
+  if (place < kClasses) {
+    out = lists_[place].decay(*this, place, step, most);
+  } else {
+    void* object = large_.take_idle(step, out.settled);
+    out.more = object != nullptr;
+    if (object != nullptr) out.released = release_large(object);
+  }
+  if (out.released != 0) counts_.decayed_bytes.add_shared(out.released);
+  return out;
 }
 
 void Pool::lock_all() noexcept {
@@ -210,6 +282,18 @@ void lock_below_pools() noexcept {
 void unlock_below_pools() noexcept {
   page_heap.unlock();
   recheck_mutex.unlock();
+}
+
+void Pool::release_above_cap() noexcept {
+  for (;;) {
+    if (large_.bytes() <= large_cap()) break;
+    void* object = large_.take_any();
+    if (object == nullptr) break;
+    release_large(object);
+  }
+  // Class by class, and all of a class: what is wanted of it comes back at its next use.
+  for (unsigned cls = kClasses; cls-- > 0 && !wants_to_keep();)
+    lists_[cls].release_empty(*this, cls);
 }
 
 uint64_t Pool::release_empty() noexcept {

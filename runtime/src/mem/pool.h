@@ -24,6 +24,9 @@ namespace zokio::mem {
 // burst, and the ups and downs of a program that holds much; small beside what it holds.
 inline constexpr int64_t kCentralKeep = int64_t{8} << 20;
 inline constexpr int64_t kCentralShare = 4;  // or this part of what the pool holds besides
+// While the system is short of memory.
+inline constexpr uint64_t kKeepUnderPressure = uint64_t{256} << 10;
+inline constexpr uint64_t kThreadKeepUnderPressure = uint64_t{128} << 10;
 
 // Of one class, without the thread caches that exist now: ended caches and threads without one.
 struct ClassCounts {
@@ -48,11 +51,16 @@ struct PoolCounts {
   stats::Counter failures_system;
   stats::Histogram hit_ns;  // thread_cache.cpp takes the samples
   stats::Histogram miss_ns;
+  stats::Counter overflows;  // requests served above a limit
+  stats::Counter waits;      // leases that had to wait, and for how long
+  stats::Counter wait_ns;
+  stats::Counter decayed_bytes;
 };
 
 class Pool : Pinned {
  public:
-  constexpr explicit Pool(PoolId id) noexcept : id_(id) {}
+  constexpr explicit Pool(PoolId id) noexcept
+      : id_(id), when_full_(id == PoolId::Frames ? WhenFull::Overflow : WhenFull::Fail) {}
 
   // Larger blocks have a span each and go back to the system whatever their neighbours do: 8 KiB
   // for what has limits that are to be met soon. The heap prefers blocks close to each other.
@@ -78,6 +86,34 @@ class Pool : Pinned {
   // Releases the empty spans of all classes and the large objects that are kept; resident bytes
   // released.
   uint64_t release_empty() noexcept;
+
+  // What may be kept free, and what happens when the pool is full. Thread: any.
+  PoolSettings settings() const noexcept;
+  void set_settings(const PoolSettings& settings) noexcept;
+  bool may_exceed() const noexcept {
+    return when_full_.load(std::memory_order_relaxed) == WhenFull::Overflow;
+  }
+  // Of one thread's cache, all classes together; 0: as many as it likes.
+  uint64_t thread_cache_cap() const noexcept;
+
+  // Leases that wait for memory now (zokio/lease.h).
+  std::atomic<uint32_t>& waiters() noexcept { return waiters_; }
+
+  // A part of a step of decay: places 0 to kDecayPlaces - 1 one after the other.
+  static constexpr unsigned kDecayPlaces = kClasses + 1;
+  Decayed decay(unsigned place, bool step, uint64_t most) noexcept;
+
+  // Where the last change of the limit has led: pools.cpp. Thread: any; writes by one at a time.
+  struct Shrink {
+    std::atomic<bool> asked{false};        // the limit was lowered last
+    std::atomic<uint64_t> released{0};     // counts_.released_bytes when it was
+    std::atomic<uint64_t> released_to{0};  // and when the target was reached
+  };
+  Shrink& shrink() noexcept { return shrink_; }
+  std::atomic<uint64_t>& huge_bytes() noexcept { return huge_bytes_; }
+
+  // Gives back what stands above the caps of its caches, as far as it can.
+  void release_above_cap() noexcept;
 
   // Around a fork: every lock of the pool.
   void lock_all() noexcept;
@@ -105,11 +141,13 @@ class Pool : Pinned {
   }
   bool wants_to_keep() const noexcept {
     const int64_t free = central_free_.load(std::memory_order_relaxed);
-    const int64_t others = static_cast<int64_t>(budget_.held()) - free;
-    return !shrinking() && free <= std::max(kCentralKeep, others / kCentralShare);
+    return !shrinking() && free <= central_cap(free);
   }
 
  private:
+  // Free bytes the central lists may keep, when they have `free`.
+  int64_t central_cap(int64_t free) const noexcept;
+  uint64_t large_cap() const noexcept;
   // Counts a refusal, and says whether to try again after caches were emptied.
   bool make_room(Refusal refusal, uint64_t bytes) noexcept;
   uint64_t release_large(void* object) noexcept;
@@ -119,6 +157,12 @@ class Pool : Pinned {
   Budget budget_;
   std::atomic<int64_t> central_free_{0};
   std::atomic<bool> shrinking_{false};
+  std::atomic<uint64_t> thread_cap_{0};   // 0: by itself
+  std::atomic<uint64_t> central_cap_{0};  // 0: by itself
+  std::atomic<WhenFull> when_full_;
+  std::atomic<uint32_t> waiters_{0};
+  std::atomic<uint64_t> huge_bytes_{0};  // of large objects with huge pages
+  Shrink shrink_;
   PoolCounts counts_;
   LargeCache large_;
   std::array<CentralList, kClasses> lists_;
@@ -129,6 +173,14 @@ Pool& pool(unsigned index) noexcept;
 
 // What all pools hold together, and their common cap.
 Budget& total_budget() noexcept;
+
+// The system is short of memory: caches are small meanwhile. Thread: any.
+bool under_pressure() noexcept;
+void set_under_pressure(bool value) noexcept;
+
+// Whether large objects ask for huge pages. Thread: any.
+bool huge_pages_wanted() noexcept;
+void want_huge_pages(bool value) noexcept;
 
 // Begins an epoch of the caches (magazine.h).
 void next_cache_epoch() noexcept;

@@ -40,12 +40,15 @@ uint64_t effective_limit(Pool& p) noexcept {
   return own == 0 ? all : all == 0 ? own : std::min(own, all);
 }
 
-unsigned capacity_of(PoolId id, uint64_t limit, unsigned cls) noexcept {
+// `cap`: of the whole cache, which has two lots of each class; 0: none.
+unsigned capacity_of(PoolId id, uint64_t limit, uint64_t cap, unsigned cls) noexcept {
   const unsigned full = id == PoolId::Heap
                             ? magazine_capacity(cls, kHeapLot, std::size_t{256} << 10)
                             : magazine_capacity(cls, kLot, std::size_t{128} << 10);
-  if (limit == 0) return full;
-  return static_cast<unsigned>(std::min<uint64_t>(full, limit / kLimitShare / class_bytes(cls)));
+  uint64_t lot = UINT64_MAX;
+  if (limit != 0) lot = limit / kLimitShare;
+  if (cap != 0) lot = std::min(lot, cap / (2 * kClasses));
+  return static_cast<unsigned>(std::min<uint64_t>(full, lot / class_bytes(cls)));
 }
 
 }  // namespace
@@ -159,14 +162,15 @@ void ThreadCache::tune(unsigned cls) noexcept {
   tuner_.end_interval([this](unsigned idle) { shrink(heap[idle], idle); });
 }
 
+void ThreadCache::empty(unsigned pool_index, unsigned cls) noexcept {
+  Magazine& magazine = of(static_cast<PoolId>(pool_index))[cls];
+  for (const Batch lot : {magazine.take_lot(), std::exchange(magazine.spare, {})})
+    if (lot.count != 0) flush(pool_index, cls, lot);
+}
+
 void ThreadCache::drain() noexcept {
   for (unsigned i = 0; i < kPools; ++i) {
-    std::array<Magazine, kClasses>& magazines = of(static_cast<PoolId>(i));
-    for (unsigned cls = 0; cls < kClasses; ++cls) {
-      Magazine& magazine = magazines[cls];
-      for (const Batch lot : {magazine.take_lot(), std::exchange(magazine.spare, {})})
-        if (lot.count != 0) flush(i, cls, lot);
-    }
+    for (unsigned cls = 0; cls < kClasses; ++cls) empty(i, cls);
   }
 }
 
@@ -178,9 +182,10 @@ void ThreadCache::set_capacities() noexcept {
     Pool& p = pool(i);
     const bool nothing = p.shrinking();
     const uint64_t limit = effective_limit(p);
+    const uint64_t cap = p.thread_cache_cap();
     for (unsigned cls = 0; cls < kClasses; ++cls) {
       Magazine& magazine = of(static_cast<PoolId>(i))[cls];
-      magazine.allowed = nothing ? 0 : capacity_of(static_cast<PoolId>(i), limit, cls);
+      magazine.allowed = nothing ? 0 : capacity_of(static_cast<PoolId>(i), limit, cap, cls);
       magazine.set_capacity(static_cast<PoolId>(i) == PoolId::Heap
                                 ? std::min(magazine.allowed, lot_policy.begin)
                                 : magazine.allowed);
@@ -222,6 +227,27 @@ bool ThreadCache::claim() noexcept {
 
 void ThreadCache::unclaim() noexcept {
   state_.store(State::Parked);
+}
+
+bool ThreadCache::age(unsigned steps) noexcept {
+  bool waiting = false;
+  for (unsigned i = 0; i < kPools; ++i) {
+    std::array<Magazine, kClasses>& magazines = of(static_cast<PoolId>(i));
+    for (unsigned cls = 0; cls < kClasses; ++cls) {
+      Magazine& magazine = magazines[cls];
+      if (magazine.head == nullptr && magazine.spare.count == 0) continue;
+      Age& age = ages_[i][cls];
+      const auto uses = static_cast<uint32_t>(magazine.hits.read() + magazine.frees.read());
+      age.steps = std::exchange(age.uses, uses) == uses ? age.steps + 1 : 0;
+      if (age.steps < steps) {
+        waiting = true;
+        continue;
+      }
+      age.steps = 0;
+      empty(i, cls);
+    }
+  }
+  return waiting;
 }
 
 namespace {
@@ -299,6 +325,17 @@ void empty_caches() noexcept {
     c->drain();
     c->unclaim();
   }
+}
+
+bool age_parked_caches(unsigned steps) noexcept {
+  bool waiting = false;
+  const std::scoped_lock lock(registry.mutex);
+  for (ThreadCache* c = registry.first; c != nullptr; c = c->next) {
+    if (!c->claim()) continue;  // in use: it ages when its thread sleeps
+    waiting |= c->age(steps);
+    c->unclaim();
+  }
+  return waiting;
 }
 
 ThreadCache* acquire_thread_cache() noexcept {

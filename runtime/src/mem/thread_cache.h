@@ -63,6 +63,9 @@ class ThreadCache : Pinned, public InlineCache {
   // False when its thread is running.
   bool claim() noexcept;
   void unclaim() noexcept;
+  // Ends a step of decay: gives back what stands in magazines that were not used for `steps` of
+  // them. False when nothing is left to wait for. Requires: as drain.
+  bool age(unsigned steps) noexcept;
 
   const Magazine& magazine(unsigned pool_index, unsigned cls) const noexcept {
     return const_cast<ThreadCache*>(this)->of(static_cast<PoolId>(pool_index))[cls];
@@ -103,6 +106,8 @@ class ThreadCache : Pinned, public InlineCache {
   void tune(unsigned cls) noexcept;
   void shrink(Magazine& magazine, unsigned cls) noexcept;
   void flush(unsigned pool_index, unsigned cls, Batch lot) noexcept;
+  // Flushes all blocks of a magazine.
+  void empty(unsigned pool_index, unsigned cls) noexcept;
   static void sample(PoolId id, Batch& lot, Instant start) noexcept;
 
   Atomic<State> state_{State::Owned};
@@ -112,6 +117,11 @@ class ThreadCache : Pinned, public InlineCache {
   unsigned refills_to_sample_ = kSampleEvery;
   // Blocks that the central lists gave, less those given back; never below 0, see flush().
   std::array<std::array<int64_t, kClasses>, kPools> received_{};
+  struct Age {
+    uint32_t uses = 0;   // of the magazine, at the last step, modulo 2^32
+    uint32_t steps = 0;  // since it changed
+  };
+  std::array<std::array<Age, kClasses>, kPools> ages_{};
 };
 
 // This thread's; for mem alone, others call current_cache().
@@ -153,5 +163,8 @@ void unlock_registry() noexcept;
 // Gives the blocks of this thread's cache and of parked ones to the central lists, and asks the
 // running ones to do so.
 void empty_caches() noexcept;
+
+// age() of all parked caches. False when nothing is left to wait for.
+bool age_parked_caches(unsigned steps) noexcept;
 
 }  // namespace zokio::mem

@@ -188,6 +188,7 @@ RuntimeSnapshot Runtime::stats() const {
   if (impl_->control) out.scheduler.workers_extra = impl_->control->workers_extra();
   out.scheduler.cpu_quota = impl_->control ? impl_->control->quota() : 0;
   out.pools = mem::snapshots();
+  out.memory = mem::memory_snapshot();
   out.io = impl_->driver->snapshot();
   out.io.reactors_desired = impl_->control ? impl_->control->reactors_desired() : 1;
   return out;

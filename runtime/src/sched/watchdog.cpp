@@ -10,6 +10,7 @@
 #include "os/futex.h"
 #include "sched/scheduler.h"
 #include "zokio/base/fence.h"
+#include "zokio/mem/pools.h"
 
 namespace zokio::sched {
 
@@ -37,6 +38,7 @@ void Watchdog::run() noexcept {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
   while (word_.load(std::memory_order_acquire) != kStopping) {
     os::futex_wait(word_, kLooking, Instant::now() + kEvery);
+    tend_memory();
     if (look() || ran_lately()) continue;
     uint32_t looking = kLooking;
     if (!word_.compare_exchange_strong(looking, kAsleep, std::memory_order_acq_rel)) continue;
@@ -46,8 +48,18 @@ void Watchdog::run() noexcept {
       word_.compare_exchange_strong(looking = kAsleep, kLooking, std::memory_order_acq_rel);
       continue;
     }
-    os::futex_wait(word_, kAsleep, Instant::never());
+    // What is kept free goes on decaying; after that nothing is due before a worker is awake.
+    do {
+      os::futex_wait(word_, kAsleep, mem::tend(Instant::now()));
+    } while (word_.load(std::memory_order_acquire) == kAsleep);
   }
+}
+
+// While workers run: memory that became free since there was nothing to do is seen soon enough.
+void Watchdog::tend_memory() noexcept {
+  const Instant now = Instant::now();
+  if (now < tend_at_) return;
+  tend_at_ = std::min(mem::tend(now), now + kTendAgain);
 }
 
 // Whether a worker ran a task since one of the last looks.

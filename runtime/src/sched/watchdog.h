@@ -7,7 +7,9 @@
 // It is the bound behind two economies of the workers: they wake another only when the backlog
 // seems worth it, and they measure polls by samples. When one worker stays in one poll, or a
 // backlog outlives a look, the watchdog wakes a worker for it. It finds stalls (stall.h), and asks
-// for workers in place of those that are stuck (Compensation).
+// for workers in place of those that are stuck (Compensation). It also gives memory that nobody
+// needs back to the system, a part at a time (mem::tend); for that it wakes up some more times
+// after the last worker fell asleep.
 
 #include <cstdint>
 #include <functional>
@@ -36,6 +38,7 @@ class Watchdog : Pinned {
   // It sleeps after so many looks in which nobody was awake or had run since the look before:
   // waking it costs the worker that woke up some microseconds before its first task.
   static constexpr unsigned kQuietLooks = 4;
+  static constexpr Duration kTendAgain = std::chrono::milliseconds(100);
 
   explicit Watchdog(Scheduler& scheduler) : scheduler_(scheduler), stalls_(scheduler) {}
   ~Watchdog() { stop(); }
@@ -62,6 +65,7 @@ class Watchdog : Pinned {
   void run() noexcept;
   void wake_up() noexcept;
   bool ran_lately() noexcept;
+  void tend_memory() noexcept;
   void compensate_for(unsigned stuck, bool has_work);
 
   Scheduler& scheduler_;
@@ -75,6 +79,7 @@ class Watchdog : Pinned {
   bool ran_ = false;  // somebody did between the last two looks
   unsigned quiet_looks_ = 0;
   unsigned extra_ = 0;  // workers asked for
+  Instant tend_at_{0};  // mem::tend() is due
 };
 
 }  // namespace zokio::sched

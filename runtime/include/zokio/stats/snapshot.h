@@ -88,6 +88,13 @@ struct SchedulerSnapshot {
   double cpu_quota = 0;            // processors that the cgroup pays for; 0: none, or not followed
 };
 
+// Where a pool stands with its limit.
+enum class PoolState : uint8_t {
+  Active,     // within it
+  Shrinking,  // above it, converging: fresh memory is refused, what is freed goes back
+  AtTarget,   // a lower limit was asked for and has been reached
+};
+
 // One class of blocks of a pool. What the figures are is said at PoolSnapshot.
 struct ClassSnapshot {
   uint64_t block_bytes = 0;
@@ -130,6 +137,19 @@ struct PoolSnapshot {
   uint64_t failures_limit = 0;
   uint64_t failures_os = 0;
   bool shrinking = false;  // in use or cached above the limit, converging
+  PoolState state = PoolState::Active;
+  uint64_t residual_bytes = 0;             // above the limit
+  uint64_t shrink_released_bytes = 0;      // given back since the limit was lowered last
+  uint64_t decayed_bytes = 0;              // of released_bytes: because nobody needed it
+  uint64_t thread_cache_limit_bytes = 0;   // 0: by itself
+  uint64_t central_cache_limit_bytes = 0;  // 0: by itself
+  std::string when_full;                   // "fail", "wait", "overflow"
+  uint64_t overflows = 0;                  // requests served above the limit
+  uint64_t waits = 0;                      // leases that waited for room, and how long together
+  uint64_t wait_ns = 0;
+  uint32_t waiters = 0;     // that wait now
+  uint64_t huge_bytes = 0;  // of large objects for which the kernel was asked for huge pages
+
   // Blocks up to 1 MiB alone, unless said otherwise; docs/memory.md has the definitions.
   uint64_t refills = 0;                // lots that thread caches took from the central lists
   uint64_t flushes = 0;                // lots that they gave back
@@ -153,6 +173,19 @@ struct PoolSnapshot {
   // The time (ns) within which the share q (0..1) of allocations is done: the two samples, weighted
   // by how many hits and misses there were. 0 without samples.
   uint64_t allocation_ns(double q) const;
+};
+
+// All pools together.
+struct MemorySnapshot {
+  uint64_t limit_bytes = 0;  // 0: none
+  uint64_t held_bytes = 0;   // in use and cached
+  uint64_t high_water_bytes = 0;
+  uint64_t residual_bytes = 0;  // above the limit
+  int64_t decay_ns = 0;         // 0: off
+  bool huge_pages = false;
+  bool pressure = false;  // the system is short of memory: caches are small
+  uint64_t pressure_trims = 0;
+  uint64_t pressure_released_bytes = 0;
 };
 
 // One kind of operation of one backend.
@@ -200,6 +233,7 @@ struct RuntimeSnapshot {
   int64_t taken_ns = 0;
   SchedulerSnapshot scheduler;
   std::vector<PoolSnapshot> pools;
+  MemorySnapshot memory;
   IoSnapshot io;
 };
 
