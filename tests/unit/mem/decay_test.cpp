@@ -103,9 +103,11 @@ TEST_F(DecayTest, KeptBlocksGoBackInStepsAndThenNothingIsDue) {
   EXPECT_GT(released(), kept / 2);
   EXPECT_LT(released(), kept);
   steps(7);
+  EXPECT_LE(buffers().cached_bytes, 256 * kKiB) << "this thread's own cache may have that";
+  steps(14);
   EXPECT_EQ(buffers().cached_bytes, 0u);
   EXPECT_GE(released(), kept);
-  EXPECT_EQ(buffers().decayed_bytes >= kept, true);
+  EXPECT_GE(buffers().decayed_bytes, kept);
   EXPECT_TRUE(step().is_never());
 }
 
@@ -124,7 +126,7 @@ TEST_F(DecayTest, SmallBlocksAndLotsGoBackToo) {
     fill_and_free(8000, 256);
   }
   ASSERT_GE(buffers().cached_bytes, 8000u * 256);
-  steps(12);
+  steps(25);
   EXPECT_EQ(buffers().cached_bytes, 0u);
 }
 
