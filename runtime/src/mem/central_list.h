@@ -109,8 +109,8 @@ class CentralList : Pinned {
   Span* spans_ = nullptr;    // with free blocks
   Span* carving_ = nullptr;  // has untouched space; may be in spans_ too
   ListFigures figures_;
-  uint64_t free_ = 0;        // bytes, the depot's as well
-  uint64_t owed_ = 0;        // should still go in this step of decay
+  uint64_t free_ = 0;  // bytes, the depot's as well
+  uint64_t owed_ = 0;  // should still go in this step of decay
   IdleBytes idle_;
 };
 

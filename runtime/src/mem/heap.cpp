@@ -54,8 +54,9 @@ void* allocate_block(unsigned cls, std::size_t asked) noexcept {
 #endif
   Refusal why = Refusal::None;
   ThreadCache* cache = this_thread_cache;
-  FreeBlock* block = cache != nullptr ? cache->take(PoolId::Heap, cls, heap().may_exceed(), why, asked)
-                                      : take_outside(PoolId::Heap, cls, heap().may_exceed(), why, asked);
+  FreeBlock* block = cache != nullptr
+                         ? cache->take(PoolId::Heap, cls, heap().may_exceed(), why, asked)
+                         : take_outside(PoolId::Heap, cls, heap().may_exceed(), why, asked);
   if (block != nullptr) unpoison(block, class_bytes(cls));
   return block;
 }
