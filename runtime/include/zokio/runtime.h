@@ -43,6 +43,9 @@ struct RuntimeOptions {
   bool current_thread = false;
   // Fewer workers while the cgroup's processor quota pays for fewer; looked at once a second.
   bool follow_cpu_quota = false;
+  // The pools together at most four fifths of what the cgroup may use, and a trim and small caches
+  // while it is short of memory; looked at once a second.
+  bool follow_memory = false;
 
   RuntimeOptions() {}
 };
@@ -112,7 +115,8 @@ class Runtime {
   Result<ResizeReport> resize_reactors_blocking(unsigned count);
   // Immediate: the limit holds from now on, cached blocks above it are returned; with `force` a
   // limit below the bytes in use is taken and converges as blocks are freed
-  // (PoolSnapshot::shrinking). Thread: any. NotFound: no such pool ("frames", "buffers").
+  // (PoolSnapshot::shrinking). Thread: any. "total" is all pools together (`memory_limit`).
+  // NotFound: no such pool ("frames", "buffers", "heap", "total").
   Result<ResizeReport> resize_pool(std::string_view pool, uint64_t limit_bytes, bool force = false);
   // Checks what resize_pool would say, and changes nothing.
   Result<void> check_pool(std::string_view pool, uint64_t limit_bytes, bool force = false) const;

@@ -26,8 +26,11 @@ inline void* take_block(PoolId id, std::size_t bytes, bool may_exceed, Refusal& 
   return block;
 }
 
-// Requires: `p` came from take_block(id, bytes, ...).
-inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
+// A block of this size was freed and somebody waits for one: it does not stay in this thread's
+// cache.
+void give_to_waiters(std::size_t bytes) noexcept;
+
+inline void give_block_quietly(PoolId id, void* p, std::size_t bytes) noexcept {
   if (bytes > kMaxBlock) [[unlikely]]
     return pool(id).give_large(p);
   const unsigned cls = class_of(bytes);
@@ -36,6 +39,13 @@ inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
   auto* block = static_cast<FreeBlock*>(p);
   if (ThreadCache* cache = this_thread_cache) return cache->put(id, cls, block);
   give_outside(id, cls, block);
+}
+
+// Requires: `p` came from take_block(id, bytes, ...).
+inline void give_block(PoolId id, void* p, std::size_t bytes) noexcept {
+  give_block_quietly(id, p, bytes);
+  if (pool(id).waiters().load(std::memory_order_relaxed) != 0) [[unlikely]]
+    give_to_waiters(bytes);
 }
 
 }  // namespace zokio::mem

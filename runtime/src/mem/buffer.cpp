@@ -9,6 +9,12 @@
 
 namespace zokio::mem {
 
+void give_to_waiters(std::size_t bytes) noexcept {
+  if (this_thread_cache != nullptr && bytes <= kMaxBlock)
+    this_thread_cache->empty(pool(PoolId::Buffers).index(), class_of(bytes));
+  tell_room();
+}
+
 Result<Buffer> lease(std::size_t bytes) {
   if (bytes == 0 || bytes > kMaxBufferBytes) return fail(Errc::InvalidArgument, "lease buffer");
   Refusal why = Refusal::None;

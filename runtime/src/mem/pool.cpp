@@ -21,6 +21,7 @@ constinit std::mutex recheck_mutex;
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
 constinit Atomic<bool> any_shrinking{false};
 constinit std::atomic<bool> pressure{false};
+constinit std::atomic<void (*)()> room_told{nullptr};
 constinit std::atomic<bool> huge_pages_on{false};
 
 static_assert(std::is_trivially_destructible_v<Pool>, "pools outlive every static object");
@@ -43,6 +44,12 @@ bool under_pressure() noexcept {
 }
 void set_under_pressure(bool value) noexcept {
   pressure.store(value, std::memory_order_relaxed);
+}
+void on_room(void (*told)()) noexcept {
+  room_told.store(told, std::memory_order_release);
+}
+void tell_room() noexcept {
+  if (auto* told = room_told.load(std::memory_order_acquire)) told();
 }
 bool huge_pages_wanted() noexcept {
   return huge_pages_on.load(std::memory_order_relaxed);

@@ -178,6 +178,11 @@ Budget& total_budget() noexcept;
 bool under_pressure() noexcept;
 void set_under_pressure(bool value) noexcept;
 
+// `told` is called when memory was freed for which somebody waits, or a limit changed: on the
+// thread that did it, which holds no lock of mem. Thread: any.
+void on_room(void (*told)()) noexcept;
+void tell_room() noexcept;
+
 // Whether large objects ask for huge pages. Thread: any.
 bool huge_pages_wanted() noexcept;
 void want_huge_pages(bool value) noexcept;

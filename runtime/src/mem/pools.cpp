@@ -65,6 +65,7 @@ LimitReport apply(Budget& budget, Pool* only, uint64_t bytes) {
     if (pool(i).shrinking() || (only != nullptr && only != &pool(i))) continue;
     pool(i).shrink().released_to.store(pool(i).counts().released_bytes.read());
   }
+  tell_room();
   report.held_bytes = budget.held();
   report.residual_bytes = budget.excess();
   return report;
@@ -173,6 +174,7 @@ Result<void> set_settings(std::string_view name, const PoolSettings& to) {
   p.set_settings(to);
   const bool same = from.thread_cache_bytes == to.thread_cache_bytes &&
                     from.central_cache_bytes == to.central_cache_bytes;
+  tell_room();  // who waits and should not any more
   if (same) return {};
   empty_caches();  // their sizes are taken anew
   p.release_above_cap();

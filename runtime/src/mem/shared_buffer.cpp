@@ -59,7 +59,8 @@ Result<SharedBuffer> SharedBuffer::make(std::size_t bytes) {
     return from(std::move(buffer));
   }
   Refusal why = Refusal::None;
-  void* block = take_block(PoolId::Buffers, kFront + bytes, /*may_exceed=*/false, why);
+  void* block =
+      take_block(PoolId::Buffers, kFront + bytes, pool(PoolId::Buffers).may_exceed(), why);
   if (block == nullptr) {
     const Detail detail = why == Refusal::System ? Detail::None : Detail::Limit;
     return fail(Errc::ResourceExhausted, "shared buffer", detail);

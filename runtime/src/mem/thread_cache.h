@@ -66,6 +66,8 @@ class ThreadCache : Pinned, public InlineCache {
   // Ends a step of decay: gives back what stands in magazines that were not used for `steps` of
   // them. False when nothing is left to wait for. Requires: as drain.
   bool age(unsigned steps) noexcept;
+  // Gives back all blocks of a magazine. Requires: as drain.
+  void empty(unsigned pool_index, unsigned cls) noexcept;
 
   const Magazine& magazine(unsigned pool_index, unsigned cls) const noexcept {
     return const_cast<ThreadCache*>(this)->of(static_cast<PoolId>(pool_index))[cls];
@@ -106,8 +108,6 @@ class ThreadCache : Pinned, public InlineCache {
   void tune(unsigned cls) noexcept;
   void shrink(Magazine& magazine, unsigned cls) noexcept;
   void flush(unsigned pool_index, unsigned cls, Batch lot) noexcept;
-  // Flushes all blocks of a magazine.
-  void empty(unsigned pool_index, unsigned cls) noexcept;
   static void sample(PoolId id, Batch& lot, Instant start) noexcept;
 
   Atomic<State> state_{State::Owned};

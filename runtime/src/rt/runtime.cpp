@@ -22,6 +22,7 @@ namespace {
 // A task that does not end this long after it was cancelled is a bug: it ignores Errc::Cancelled.
 constexpr Duration kDestroyDeadline = std::chrono::seconds(60);
 constexpr unsigned kDefaultReactorsMax = 4;
+constexpr std::string_view kAllPools = "total";
 
 }  // namespace
 
@@ -78,6 +79,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
          .max_extra = options.compensation_workers,
          .request = [control = impl->control.get()](unsigned n) { control->compensate(n); }});
     if (options.follow_cpu_quota) impl->control->follow(std::make_unique<sched::QuotaFollower>());
+    if (options.follow_memory) impl->control->follow(std::make_unique<sched::MemoryFollower>());
     ZOKIO_CHECKED(impl->control->start(options.workers, options.reactors));
   }
   impl->options = std::move(options);
@@ -158,7 +160,11 @@ Result<ResizeReport> Runtime::resize_reactors_blocking(unsigned count) {
 
 Result<ResizeReport> Runtime::resize_pool(std::string_view pool, uint64_t limit_bytes, bool force) {
   const Instant begin = Instant::now();
-  ZOKIO_TRY(mem::LimitReport limited, mem::set_limit(pool, limit_bytes, force));
+  sched::MemoryFollower* follower = impl_->control ? impl_->control->memory() : nullptr;
+  Result<mem::LimitReport> done = pool != kAllPools     ? mem::set_limit(pool, limit_bytes, force)
+                                  : follower != nullptr ? follower->ask(limit_bytes, force)
+                                                        : mem::set_total_limit(limit_bytes, force);
+  ZOKIO_TRY(const mem::LimitReport limited, std::move(done));
   ResizeReport report;
   report.component = "pool." + std::string(pool);
   report.from = limited.from;
@@ -171,7 +177,8 @@ Result<ResizeReport> Runtime::resize_pool(std::string_view pool, uint64_t limit_
 }
 
 Result<void> Runtime::check_pool(std::string_view pool, uint64_t limit_bytes, bool force) const {
-  return mem::check_limit(pool, limit_bytes, force);
+  return pool == kAllPools ? mem::check_total_limit(limit_bytes, force)
+                           : mem::check_limit(pool, limit_bytes, force);
 }
 
 uint64_t Runtime::trim() {
@@ -189,6 +196,10 @@ RuntimeSnapshot Runtime::stats() const {
   out.scheduler.cpu_quota = impl_->control ? impl_->control->quota() : 0;
   out.pools = mem::snapshots();
   out.memory = mem::memory_snapshot();
+  if (const auto* follower = impl_->control ? impl_->control->memory() : nullptr) {
+    out.memory.cgroup_limit_bytes = follower->limit_bytes();
+    out.memory.cgroup_used_bytes = follower->used_bytes();
+  }
   out.io = impl_->driver->snapshot();
   out.io.reactors_desired = impl_->control ? impl_->control->reactors_desired() : 1;
   return out;

@@ -21,6 +21,7 @@ ResizeControl::ResizeControl(Scheduler& scheduler, io::Driver* driver, Placement
 Result<void> ResizeControl::start(unsigned workers, unsigned reactors) {
   ResizeReport report;
   asked_workers_ = workers;
+  if (memory_ != nullptr) memory_->look(Instant::now());
   if (follower_ != nullptr) workers = follower_->look(Instant::now(), workers).value_or(workers);
   Result<void> started = reconcile(workers, driver_ != nullptr ? reactors : 0, report);
   if (!started.has_value()) {
@@ -81,6 +82,7 @@ void ResizeControl::run_thread() {
         thread_ended_ = Instant::now();
       }
       if (follower_ != nullptr) look_at_quota();
+      if (memory_ != nullptr) memory_->look(Instant::now());
       guard.lock();
       continue;
     }
@@ -105,11 +107,12 @@ void ResizeControl::run_thread() {
 template <class Wanted>
 bool ResizeControl::wait(std::unique_lock<std::mutex>& guard, Wanted wanted) {
   const Instant ends = scheduler_.kept_thread_ends();
-  if (follower_ == nullptr && ends.is_never()) {
+  const bool follows = follower_ != nullptr || memory_ != nullptr;
+  if (!follows && ends.is_never()) {
     ready_.wait(guard, wanted);
     return true;
   }
-  Duration longest = follower_ != nullptr ? QuotaFollower::kEvery : kThreadKept;
+  Duration longest = follows ? QuotaFollower::kEvery : kThreadKept;
   if (!ends.is_never())
     longest = std::min(longest, std::max(ends, thread_ended_ + kThreadEndsEvery) - Instant::now());
   return ready_.wait_for(guard, longest, wanted);

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "io/driver.h"
+#include "sched/memory_follower.h"
 #include "sched/quota.h"
 #include "sched/scheduler.h"
 #include "zokio/io/options.h"
@@ -40,6 +41,10 @@ class ResizeControl : Pinned {
   // Keeps the number of workers within what the cgroup's processor quota pays for: at most what
   // start() or the last request asked for, at least 1. Before start().
   void follow(std::unique_ptr<QuotaFollower> follower) { follower_ = std::move(follower); }
+  // Keeps the pools within what the cgroup may use, and answers its shortages. Before start().
+  void follow(std::unique_ptr<MemoryFollower> follower) { memory_ = std::move(follower); }
+  // Null: not followed.
+  MemoryFollower* memory() const noexcept { return memory_.get(); }
   // Processors that the quota pays for; 0: none, or not followed. Thread: any.
   double quota() const noexcept { return follower_ ? follower_->quota() : 0; }
 
@@ -88,6 +93,7 @@ class ResizeControl : Pinned {
   io::Driver* const driver_;
   const Placement placement_;
   std::unique_ptr<QuotaFollower> follower_;
+  std::unique_ptr<MemoryFollower> memory_;
 
   // Written by the strand, read by any.
   std::atomic<unsigned> workers_{0};

@@ -186,6 +186,8 @@ struct MemorySnapshot {
   bool pressure = false;  // the system is short of memory: caches are small
   uint64_t pressure_trims = 0;
   uint64_t pressure_released_bytes = 0;
+  uint64_t cgroup_limit_bytes = 0;  // the least of its limits; 0: none, or not followed
+  uint64_t cgroup_used_bytes = 0;
 };
 
 // One kind of operation of one backend.
