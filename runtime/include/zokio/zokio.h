@@ -10,6 +10,7 @@
 #include "zokio/fork.h"
 #include "zokio/generator.h"
 #include "zokio/join.h"
+#include "zokio/lease.h"
 #include "zokio/race.h"
 #include "zokio/runtime.h"
 #include "zokio/scope.h"

@@ -3,6 +3,10 @@
 // Leases that wait while the pool of buffers is full.
 
 #include "zokio/lease.h"
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
 #include "runtime_fixture.h"
 #include "zokio/timeout.h"
 
@@ -16,6 +20,13 @@ constexpr std::size_t kFull = 16;  // blocks that the limit allows
 
 mem::PoolSnapshot buffers() {
   return mem::snapshot(mem::PoolId::Buffers);
+}
+
+using Handle = JoinHandle<Result<mem::Buffer>>;
+
+// What a task under `handle` got. A pointer: the caller waits.
+Task<Result<mem::Buffer>> outcome_of(Handle* handle) {
+  co_return co_await *handle;
 }
 
 class Lease : public test::RuntimeTest {
@@ -55,37 +66,37 @@ TEST_P(Lease, WaitsForWhatIsFreed) {
   ASSERT_TRUE(someone_waits(1));
   EXPECT_FALSE(mem::lease(kBlock).has_value()) << "a thread that does not wait";
   all.pop_back();
-  auto got = runtime_->block_on([&]() -> Task<Result<mem::Buffer>> { co_return co_await waiter; });
+  auto got = runtime_->block_on(&outcome_of, &waiter);
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->capacity(), kBlock);
   EXPECT_EQ(buffers().waits - before.waits, 1u);
   EXPECT_GT(buffers().wait_ns, before.wait_ns);
 }
 
-TEST_P(Lease, FirstComeFirstServed) {
-  std::vector<mem::Buffer> all = fill();
+struct Order {
   std::mutex mutex;
   std::vector<int> order;
-  std::vector<JoinHandle<Result<void>>> waiters;
+};
+Task<Result<mem::Buffer>> lease_and_note(Order* order, int i) {
+  ZOKIO_CO_TRY(mem::Buffer got, co_await lease_async(kBlock / static_cast<unsigned>(i % 2 + 1)));
+  const std::scoped_lock lock(order->mutex);
+  order->order.push_back(i);
+  co_return std::move(got);
+}
+
+TEST_P(Lease, FirstComeFirstServed) {
+  std::vector<mem::Buffer> all = fill();
+  Order order;
+  std::vector<Handle> waiters;
   for (int i = 0; i < 8; ++i) {
-    waiters.push_back(runtime_->spawn([&mutex = std::ref(mutex).get(),
-                                       &order = std::ref(order).get(), i]() -> Task<Result<void>> {
-      ZOKIO_CO_TRY(const mem::Buffer got, co_await lease_async(kBlock / (i % 2 + 1)));
-      const std::scoped_lock lock(mutex);
-      order.push_back(i);
-      co_return Result<void>();
-    }));
+    waiters.push_back(runtime_->spawn(&lease_and_note, &order, i));
     ASSERT_TRUE(someone_waits(static_cast<unsigned>(i) + 1));
   }
   all.clear();
-  for (auto& waiter : waiters) {
-    const auto done =
-        runtime_->block_on([&]() -> Task<Result<void>> { co_return co_await waiter; });
-    EXPECT_TRUE(done.has_value());
-  }
+  for (Handle& waiter : waiters) EXPECT_TRUE(runtime_->block_on(&outcome_of, &waiter).has_value());
   // What one got may be written down after what the next one got, by another worker.
-  if (GetParam().workers == 1) EXPECT_TRUE(std::ranges::is_sorted(order));
-  EXPECT_EQ(order.size(), 8u);
+  if (GetParam().workers == 1) EXPECT_TRUE(std::ranges::is_sorted(order.order));
+  EXPECT_EQ(order.order.size(), 8u);
 }
 
 TEST_P(Lease, WaitsForAHigherLimit) {
@@ -94,7 +105,7 @@ TEST_P(Lease, WaitsForAHigherLimit) {
       []() -> Task<Result<mem::Buffer>> { co_return co_await lease_async(kBlock); });
   ASSERT_TRUE(someone_waits(1));
   ASSERT_TRUE(mem::set_limit("buffers", 0).has_value());
-  auto got = runtime_->block_on([&]() -> Task<Result<mem::Buffer>> { co_return co_await waiter; });
+  auto got = runtime_->block_on(&outcome_of, &waiter);
   EXPECT_TRUE(got.has_value());
 }
 
@@ -112,12 +123,10 @@ TEST_P(Lease, TimeoutAndCancelEndTheWaitAndTheNextIsServed) {
   first.cancel();
   ASSERT_TRUE(someone_waits(1));
   all.pop_back();
-  runtime_->block_on([&]() -> Task<void> {
-    const auto cut = co_await first;
-    EXPECT_FALSE(cut.has_value());
-    EXPECT_EQ(cut.error().code, Errc::Cancelled);
-    EXPECT_TRUE((co_await second).has_value());
-  });
+  const auto cut = runtime_->block_on(&outcome_of, &first);
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_EQ(cut.error().code, Errc::Cancelled);
+  EXPECT_TRUE(runtime_->block_on(&outcome_of, &second).has_value());
 }
 
 TEST_P(Lease, OtherPoliciesDoNotWait) {
@@ -137,7 +146,7 @@ TEST_P(Lease, OtherPoliciesDoNotWait) {
   auto waiter = runtime_->spawn(&lease_async, kBlock);
   ASSERT_TRUE(someone_waits(1));
   policy(mem::WhenFull::Fail);
-  runtime_->block_on([&]() -> Task<void> { EXPECT_FALSE((co_await waiter).has_value()); });
+  EXPECT_FALSE(runtime_->block_on(&outcome_of, &waiter).has_value());
 }
 
 // More tasks than buffers, each of which holds one for a while and gives it back: all get theirs.
