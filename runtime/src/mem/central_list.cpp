@@ -75,9 +75,9 @@ std::unique_lock<std::mutex> CentralList::lock_soon() noexcept {
 }
 
 Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limit,
-                        std::size_t asked) noexcept {
+                        std::size_t asked, unsigned node) noexcept {
   const std::unique_lock lock = lock_soon();
-  Taken out = take_locked(pool, cls, want, above_limit);
+  Taken out = take_locked(pool, cls, want, above_limit, node);
   if (out.blocks.count == 0) return out;
   figures_.refills += want > 1;
   figures_.asked_blocks += asked != 0;
@@ -86,7 +86,8 @@ Taken CentralList::take(Pool& pool, unsigned cls, unsigned want, bool above_limi
 }
 
 // Requires: mutex_.
-Taken CentralList::take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
+Taken CentralList::take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit,
+                               unsigned node) noexcept {
   Taken out;
   if (depot_ != nullptr) {
     out.blocks = pop_lot();
@@ -100,7 +101,7 @@ Taken CentralList::take_locked(Pool& pool, unsigned cls, unsigned want, bool abo
     free_changed(pool, -static_cast<int64_t>(out.blocks.count * class_bytes(cls)));
     return out;
   }
-  if (spans_ == nullptr) return carve(pool, cls, want, above_limit);
+  if (spans_ == nullptr) return carve(pool, cls, want, above_limit, node);
   out.blocks = take_free(pool, cls, want);
   return out;
 }
@@ -128,7 +129,8 @@ std::size_t CentralList::carved_at_once(unsigned cls) const noexcept {
   return std::max({std::size_t{4}, kPageBytes / class_bytes(cls), figures_.blocks / 64});
 }
 
-Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept {
+Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_limit,
+                         unsigned node) noexcept {
   const unsigned blocks = span_blocks(cls, pool.shared_up_to());
   const unsigned room = blocks - (carving_ != nullptr ? carving_->carved : 0);
   unsigned count =
@@ -143,7 +145,7 @@ Taken CentralList::carve(Pool& pool, unsigned cls, unsigned want, bool above_lim
   out.refusal = refusal;
   if (refusal != Refusal::None) return out;
   if (carving_ == nullptr) {
-    carving_ = pool.new_span(cls);
+    carving_ = pool.new_span(cls, node);
     if (carving_ == nullptr) {
       pool.uncharge(count * class_bytes(cls));
       out.refusal = Refusal::System;
@@ -319,6 +321,22 @@ void CentralList::doom(Pool& pool, unsigned cls, Span& span, Span*& doomed) noex
   if (carving_ == &span) carving_ = nullptr;
   span.next = doomed;
   doomed = &span;
+}
+
+ListFigures& ListFigures::operator+=(const ListFigures& other) noexcept {
+  refills += other.refills;
+  flushes += other.flushes;
+  locks += other.locks;
+  contended += other.contended;
+  asked_blocks += other.asked_blocks;
+  asked_bytes += other.asked_bytes;
+  most_blocks += other.most_blocks;
+  blocks += other.blocks;
+  depot_blocks += other.depot_blocks;
+  free_blocks += other.free_blocks;
+  empty_blocks += other.empty_blocks;
+  committed_bytes += other.committed_bytes;
+  return *this;
 }
 
 ListFigures CentralList::figures() noexcept {

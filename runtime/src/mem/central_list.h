@@ -52,15 +52,17 @@ struct ListFigures {
   uint64_t free_blocks = 0;      // in spans
   uint64_t empty_blocks = 0;     // of those, in spans with no other
   uint64_t committed_bytes = 0;  // whole pages with carved blocks
+
+  ListFigures& operator+=(const ListFigures& other) noexcept;
 };
 
 class CentralList : Pinned {
  public:
   // Up to `want` blocks: free ones, else carved from fresh memory. With `above_limit` one block is
   // carved whatever the limits say. `asked`: the bytes of the request behind this; 0: not known.
-  // Requires: want > 0.
-  Taken take(Pool& pool, unsigned cls, unsigned want, bool above_limit,
-             std::size_t asked = 0) noexcept;
+  // `node`: of which the list is, for fresh memory. Requires: want > 0.
+  Taken take(Pool& pool, unsigned cls, unsigned want, bool above_limit, std::size_t asked = 0,
+             unsigned node = 0) noexcept;
 
   // Takes `batch` back. Spans that became empty and that `pool` does not want to keep are released.
   void give(Pool& pool, unsigned cls, Batch batch) noexcept;
@@ -79,9 +81,10 @@ class CentralList : Pinned {
 
  private:
   std::unique_lock<std::mutex> lock_soon() noexcept;
-  Taken take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+  Taken take_locked(Pool& pool, unsigned cls, unsigned want, bool above_limit,
+                    unsigned node) noexcept;
   Batch take_free(Pool& pool, unsigned cls, unsigned want) noexcept;
-  Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit) noexcept;
+  Taken carve(Pool& pool, unsigned cls, unsigned want, bool above_limit, unsigned node) noexcept;
   std::size_t carved_at_once(unsigned cls) const noexcept;
   void link(Span& span) noexcept;
   void unlink(Span& span) noexcept;

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "mem/mapping.h"
+#include "mem/numa.h"
 #include "mem/poison.h"
 #include "zokio/base/assert.h"
 
@@ -28,10 +29,10 @@ unsigned longest_run(uint64_t free) noexcept {
 
 }  // namespace
 
-Span* PageHeap::allocate(unsigned slots) noexcept {
+Span* PageHeap::allocate(unsigned slots, unsigned node) noexcept {
   const std::scoped_lock lock(mutex_);
   Chunk* chunk = with_room_for(slots);
-  if (chunk == nullptr) chunk = grow();
+  if (chunk == nullptr) chunk = grow(node);
   return chunk == nullptr ? nullptr : &take(*chunk, slots);
 }
 
@@ -74,10 +75,12 @@ void PageHeap::free(Span& span) noexcept {
     link(chunk);
 }
 
-Chunk* PageHeap::grow() noexcept {
+Chunk* PageHeap::grow(unsigned node) noexcept {
   std::byte* memory = map(kChunkBytes, kChunkBytes);
   if (memory == nullptr) return nullptr;
+  if (numa_nodes() > 1) os::prefer_numa_node(memory, kChunkBytes, node);
   auto* chunk = new (memory + kClassPage) Chunk;
+  chunk->node = static_cast<uint8_t>(node);
   link(*chunk);
   return chunk;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Runs of slots for spans, out of chunks mapped from the system; all pools share them. Address
+// Runs of slots for spans, out of chunks mapped from the system; all pools share them, and there is
+// one for each memory node. Address
 // space only: who counts bytes is the pool, when it carves blocks.
 //
 // A chunk's free slots are one word, so neighbours that are free are one run without any work, and
@@ -21,8 +22,8 @@ namespace zokio::mem {
 class PageHeap : Pinned {
  public:
   // A span of `slots` free slots, everything but `start` and `slots` reset. Its memory is poisoned.
-  // Null when the system refuses. Requires: 0 < slots < kChunkSlots.
-  Span* allocate(unsigned slots) noexcept;
+  // Null when the system refuses. `node`: the same each time. Requires: 0 < slots < kChunkSlots.
+  Span* allocate(unsigned slots, unsigned node = 0) noexcept;
 
   // Requires: no block of `span` is used, its pages were discarded, no list holds it.
   void free(Span& span) noexcept;
@@ -34,7 +35,7 @@ class PageHeap : Pinned {
  private:
   Chunk* with_room_for(unsigned slots) noexcept;
   Span& take(Chunk& chunk, unsigned slots) noexcept;
-  Chunk* grow() noexcept;
+  Chunk* grow(unsigned node) noexcept;
   void link(Chunk& chunk) noexcept;
   void unlink(Chunk& chunk) noexcept;
 

@@ -14,8 +14,10 @@
 namespace zokio::mem {
 namespace {
 
-constinit PageHeap page_heap;
+constinit PageHeap page_heaps[kMaxNodes];
 constinit Pool pools[kPools] = {Pool(PoolId::Frames), Pool(PoolId::Buffers), Pool(PoolId::Heap)};
+// All zero, so that they cost nothing where there is one node.
+constinit std::array<std::array<CentralList, kClasses>, kMaxNodes - 1> far_lists[kPools];
 constinit Budget total;
 constinit std::mutex recheck_mutex;
 // A copy of "some pool shrinks", so that giving memory back costs one load while none does.
@@ -101,17 +103,47 @@ void Pool::uncharge(uint64_t bytes) noexcept {
   if (any_shrinking.load()) recheck_limits();
 }
 
+CentralList& Pool::list(unsigned node, unsigned cls) noexcept {
+  return node == 0 ? lists_[cls] : far_lists[index()][node - 1][cls];
+}
+
+Taken Pool::take(unsigned cls, unsigned want, bool above_limit, std::size_t asked) noexcept {
+  const unsigned here = this_node();
+  Taken taken = list(here, cls).take(*this, cls, want, above_limit, asked, here);
+  for (unsigned node = 0; taken.blocks.count == 0 && node < numa_nodes(); ++node) {
+    if (node == here) continue;
+    const Taken other = list(node, cls).take(*this, cls, want, above_limit, asked, node);
+    if (other.blocks.count != 0) return other;
+  }
+  return taken;
+}
+
+void Pool::give_by_node(unsigned cls, Batch batch) noexcept {
+  std::array<Batch, kMaxNodes> parts{};
+  while (batch.head != nullptr) {
+    FreeBlock* block = batch.pop();
+    parts[chunk_of(block)->node].push(block);
+  }
+  for (unsigned node = 0; node < kMaxNodes; ++node)
+    if (parts[node].count != 0) list(node, cls).give(*this, cls, parts[node]);
+}
+
+ListFigures Pool::list_figures(unsigned cls) noexcept {
+  ListFigures all = lists_[cls].figures();
+  for (unsigned node = 1; node < numa_nodes(); ++node) all += list(node, cls).figures();
+  return all;
+}
+
 Batch Pool::obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why,
                    std::size_t asked) noexcept {
-  CentralList& list = lists_[cls];
-  Taken taken = list.take(*this, cls, want, false, asked);
+  Taken taken = take(cls, want, false, asked);
   if (taken.blocks.count == 0 && make_room(taken.refusal, class_bytes(cls))) {
-    taken = list.take(*this, cls, want, false);
+    taken = take(cls, want, false, 0);
   }
   if (taken.blocks.count == 0) {
     count_failure(taken.refusal);
     if (may_exceed && taken.refusal != Refusal::System) {
-      taken = list.take(*this, cls, 1, true);
+      taken = take(cls, 1, true, 0);
       taken.exceeds = taken.blocks.count != 0;
       if (taken.refusal == Refusal::System) count_failure(taken.refusal);
     }
@@ -198,8 +230,8 @@ void Pool::count_failure(Refusal refusal) noexcept {
   (refusal == Refusal::System ? counts_.failures_system : counts_.failures_limit).add_shared();
 }
 
-Span* Pool::new_span(unsigned cls) noexcept {
-  Span* span = page_heap.allocate(span_slots(cls));
+Span* Pool::new_span(unsigned cls, unsigned node) noexcept {
+  Span* span = page_heaps[node].allocate(span_slots(cls), node);
   if (span == nullptr) return nullptr;
   span->cls = static_cast<uint8_t>(cls);
   span->pool = index();
@@ -215,7 +247,7 @@ uint64_t Pool::release_spans(Span* chain, unsigned cls) noexcept {
     const uint64_t charged = span.carved * class_bytes(cls);
     const uint64_t resident = discard(span.start, span.slots * kSlotBytes);
     released += resident;
-    page_heap.free(span);
+    page_heaps[chunk_of(span.start)->node].free(span);
     counts_.released_bytes.add_shared(resident);  // before: who reaches a limit reads it
     uncharge(charged);
   }
@@ -261,7 +293,12 @@ uint64_t Pool::large_cap() const noexcept {
 Decayed Pool::decay(unsigned place, bool step, uint64_t most) noexcept {
   Decayed out;
   if (place < kClasses) {
-    out = lists_[place].decay(*this, place, step, most);
+    for (unsigned node = 0; node < numa_nodes(); ++node) {
+      const Decayed part = list(node, place).decay(*this, place, step, most);
+      out.released += part.released;
+      out.more |= part.more;
+      out.settled &= part.settled;
+    }
   } else {
     void* object = large_.take_idle(step, out.settled);
     out.more = object != nullptr;
@@ -272,22 +309,24 @@ Decayed Pool::decay(unsigned place, bool step, uint64_t most) noexcept {
 }
 
 void Pool::lock_all() noexcept {
-  for (CentralList& list : lists_) list.lock();
+  for (unsigned node = 0; node < numa_nodes(); ++node)
+    for (unsigned cls = 0; cls < kClasses; ++cls) list(node, cls).lock();
   large_.lock();
 }
 
 void Pool::unlock_all() noexcept {
   large_.unlock();
-  for (CentralList& list : lists_) list.unlock();
+  for (unsigned node = 0; node < numa_nodes(); ++node)
+    for (unsigned cls = 0; cls < kClasses; ++cls) list(node, cls).unlock();
 }
 
 void lock_below_pools() noexcept {
   recheck_mutex.lock();
-  page_heap.lock();
+  for (unsigned node = 0; node < numa_nodes(); ++node) page_heaps[node].lock();
 }
 
 void unlock_below_pools() noexcept {
-  page_heap.unlock();
+  for (unsigned node = 0; node < numa_nodes(); ++node) page_heaps[node].unlock();
   recheck_mutex.unlock();
 }
 
@@ -300,13 +339,16 @@ void Pool::release_above_cap() noexcept {
   }
   // Class by class, and all of a class: what is wanted of it comes back at its next use.
   for (unsigned cls = kClasses; cls-- > 0 && !wants_to_keep();)
-    lists_[cls].release_empty(*this, cls);
+    for (unsigned node = 0; node < numa_nodes(); ++node) list(node, cls).release_empty(*this, cls);
 }
 
 uint64_t Pool::release_empty() noexcept {
   uint64_t released = 0;
   while (void* object = large_.take_any()) released += release_large(object);
-  for (unsigned cls = 0; cls < kClasses; ++cls) released += lists_[cls].release_empty(*this, cls);
+  for (unsigned cls = 0; cls < kClasses; ++cls) {
+    for (unsigned node = 0; node < numa_nodes(); ++node)
+      released += list(node, cls).release_empty(*this, cls);
+  }
   return released;
 }
 

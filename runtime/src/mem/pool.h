@@ -13,6 +13,7 @@
 #include "mem/budget.h"
 #include "mem/central_list.h"
 #include "mem/large.h"
+#include "mem/numa.h"
 #include "zokio/base/pinned.h"
 #include "zokio/mem/pools.h"
 #include "zokio/stats/counter.h"
@@ -75,7 +76,11 @@ class Pool : Pinned {
   // 0 where nobody knows them any more.
   Batch obtain(unsigned cls, unsigned want, bool may_exceed, Refusal& why,
                std::size_t asked = 0) noexcept;
-  void give(unsigned cls, Batch batch) noexcept { lists_[cls].give(*this, cls, batch); }
+  void give(unsigned cls, Batch batch) noexcept {
+    if (numa_nodes() == 1) [[likely]]
+      return lists_[cls].give(*this, cls, batch);
+    give_by_node(cls, batch);
+  }
 
   // Objects above kMaxBlock, one mapping each. `fresh` is set when every byte is 0.
   void* obtain_large(std::size_t bytes, bool may_exceed, Refusal& why,
@@ -121,7 +126,8 @@ class Pool : Pinned {
 
   Budget& budget() noexcept { return budget_; }
   PoolCounts& counts() noexcept { return counts_; }
-  ListFigures list_figures(unsigned cls) noexcept { return lists_[cls].figures(); }
+  // Of all nodes; the most blocks there ever were is the sum of what it was on each.
+  ListFigures list_figures(unsigned cls) noexcept;
 
   // The pool holds more than it may: caches keep nothing, empty spans go back at once.
   bool shrinking() const noexcept { return shrinking_.load(std::memory_order_relaxed); }
@@ -133,7 +139,7 @@ class Pool : Pinned {
   // For CentralList.
   Refusal charge(uint64_t bytes, bool above_limit) noexcept;
   void uncharge(uint64_t bytes) noexcept;
-  Span* new_span(unsigned cls) noexcept;
+  Span* new_span(unsigned cls, unsigned node) noexcept;
   // Discards and frees a chain of empty spans. Requires: no lock of a list is held.
   uint64_t release_spans(Span* chain, unsigned cls) noexcept;
   void central_free_changed(int64_t bytes) noexcept {
@@ -148,6 +154,11 @@ class Pool : Pinned {
   // Free bytes the central lists may keep, when they have `free`.
   int64_t central_cap(int64_t free) const noexcept;
   uint64_t large_cap() const noexcept;
+  // Blocks of a node are in its lists, whoever frees them; those of node 0 in lists_.
+  CentralList& list(unsigned node, unsigned cls) noexcept;
+  // From the lists of this thread's node, or else what others have.
+  Taken take(unsigned cls, unsigned want, bool above_limit, std::size_t asked) noexcept;
+  void give_by_node(unsigned cls, Batch batch) noexcept;
   // Counts a refusal, and says whether to try again after caches were emptied.
   bool make_room(Refusal refusal, uint64_t bytes) noexcept;
   uint64_t release_large(void* object) noexcept;

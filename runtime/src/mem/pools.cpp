@@ -191,6 +191,7 @@ MemorySnapshot memory_snapshot() {
   out.decay_ns = decay().count();
   out.huge_pages = huge_pages_wanted();
   out.pressure = under_pressure();
+  out.numa_nodes = numa_nodes();
   out.pressure_trims = pressure_trims.read();
   out.pressure_released_bytes = pressure_released.read();
   return out;

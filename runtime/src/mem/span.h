@@ -62,6 +62,7 @@ struct Chunk {
   Chunk* previous = nullptr;
   uint64_t used = 1;                      // bit i: slot i belongs to a span; bit 0 is the header
   unsigned run = kChunkSlots - 1;         // the longest run of free slots
+  uint8_t node = 0;                       // whose memory it is to be
   std::array<Span, kChunkSlots> spans{};  // by first slot
 };
 // Behind the page with the classes.

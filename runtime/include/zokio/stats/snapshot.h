@@ -184,6 +184,7 @@ struct MemorySnapshot {
   int64_t decay_ns = 0;         // 0: off
   bool huge_pages = false;
   bool pressure = false;  // the system is short of memory: caches are small
+  uint32_t numa_nodes = 1;  // that arenas are kept apart for
   uint64_t pressure_trims = 0;
   uint64_t pressure_released_bytes = 0;
   uint64_t cgroup_limit_bytes = 0;  // the least of its limits; 0: none, or not followed
