@@ -25,6 +25,7 @@
 #include "rpc/soak_service.h"
 #include "store/memory_journal.h"
 #include "store/sqlite_journal.h"
+#include "zokio/mem/pools.h"
 #include "zokio/os/process_stats.h"
 
 namespace zokiod {
@@ -69,12 +70,28 @@ zokio::RuntimeOptions runtime_options(const config::Config& c) {
   out.backend = c.io.backend == "uring"   ? zokio::Backend::Uring
                 : c.io.backend == "epoll" ? zokio::Backend::Epoll
                                           : zokio::Backend::Auto;
-  out.follow_cpu_quota = c.autosize == "cgroup";
+  out.follow_cpu_quota = out.follow_memory = c.autosize == "cgroup";
   out.placement =
       c.io.placement == "dedicated" ? zokio::Placement::Dedicated : zokio::Placement::Inline;
   out.ring_entries = c.io.ring_entries;
   out.blocking_threads = c.io.blocking_threads;
   return out;
+}
+
+// What the pools keep, and what they do when they are full; the check of the file refused the rest.
+void set_up_pools(const config::PoolsConfig& c) {
+  using zokio::mem::set_settings;
+  const auto policy = [](const std::string& name) {
+    return zokio::mem::find_when_full(name).value_or(zokio::mem::WhenFull::Fail);
+  };
+  (void)set_settings("frames", {c.frames_thread_cache.count, c.frames_central_cache.count,
+                                zokio::mem::WhenFull::Overflow});
+  (void)set_settings("buffers", {c.buffers_thread_cache.count, c.buffers_central_cache.count,
+                                 policy(c.buffers_when_full)});
+  (void)set_settings(
+      "heap", {c.heap_thread_cache.count, c.heap_central_cache.count, policy(c.heap_when_full)});
+  zokio::mem::set_decay(c.decay.value);
+  zokio::mem::set_huge_pages(c.huge_pages);
 }
 
 jobs::EngineLimits engine_limits(const config::Config& c) {
@@ -170,6 +187,7 @@ Reported<> Daemon::start_runtime() {
   auto runtime = zokio::Runtime::create(runtime_options(config_));
   if (!runtime) return model::refuse(model::make_report(runtime.error(), "runtime"));
   runtime_ = *std::move(runtime);
+  set_up_pools(config_.pools);
   runtime_->on_stall({}, [](const zokio::StallReport& stall) { spdlog::warn(stall.to_text()); });
   for (const auto& [pool, limit] : {std::pair("frames", config_.pools.frames_limit),
                                     std::pair("buffers", config_.pools.buffers_limit),
@@ -480,6 +498,7 @@ Reported<> Daemon::apply(const config::Config& to, const config::Diff& diff) {
     update.pools.push_back({"frames", to.pools.frames_limit.count});
   if (diff.has("pools.buffers_limit"))
     update.pools.push_back({"buffers", to.pools.buffers_limit.count});
+  if (diff.has("memory_limit")) update.pools.push_back({"total", to.memory_limit.count});
   if (diff.has("pools.heap_limit")) update.pools.push_back({"heap", to.pools.heap_limit.count});
   if (update.workers || update.reactors || !update.pools.empty()) {
     const auto done =
@@ -489,6 +508,7 @@ Reported<> Daemon::apply(const config::Config& to, const config::Diff& diff) {
     if (!done) return model::refuse(model::make_report(done.error(), "resize"));
     if (!*done) return std::unexpected(done->error());
   }
+  set_up_pools(to.pools);
   engine_->set_limits(engine_limits(to));
   engine_->set_policy(policy_of(to));
   rpc_->set_allowed(to.policy.allowed_uids, to.policy.allowed_gids);

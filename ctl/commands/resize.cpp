@@ -89,7 +89,7 @@ void add_resize(CLI::App& app, Context& context, Action& action) {
       "Change workers, reactors and pool limits while jobs run; all of it or nothing\n"
       "\n"
       "  resize workers=8 reactors=2\n"
-      "  resize pool.frames=64Mi pool.buffers=128Mi     none: no limit");
+      "  resize pool.frames=64Mi pool.buffers=128Mi pool.total=1Gi     none: no limit");
   command->add_option("what", options->words, "workers=N reactors=N pool.NAME=SIZE")->required();
   command->add_flag("--dry-run", options->dry_run, "Check it, change nothing");
   command->add_flag("--force", options->force,

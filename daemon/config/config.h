@@ -42,6 +42,16 @@ struct PoolsConfig {
   Bytes frames_limit;
   Bytes buffers_limit;
   Bytes heap_limit;
+  Bytes frames_thread_cache;
+  Bytes buffers_thread_cache;
+  Bytes heap_thread_cache;
+  Bytes frames_central_cache;
+  Bytes buffers_central_cache;
+  Bytes heap_central_cache;
+  std::string buffers_when_full = "fail";
+  std::string heap_when_full = "fail";
+  Span decay{std::chrono::seconds(10)};
+  bool huge_pages = false;
   friend bool operator==(const PoolsConfig&, const PoolsConfig&) = default;
 };
 

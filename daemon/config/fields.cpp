@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kBackends = {"auto", "uring", "epoll"};
 constexpr std::array<std::string_view, 2> kAutosizes = {"off", "cgroup"};
+constexpr std::array<std::string_view, 3> kBuffersFull = {"fail", "wait", "overflow"};
+constexpr std::array<std::string_view, 2> kHeapFull = {"fail", "overflow"};
 constexpr std::array<std::string_view, 2> kPlacements = {"inline", "dedicated"};
 constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
                                                      "warn",  "error", "off"};
@@ -27,11 +29,13 @@ const std::array kFields = {
     Field{"reactors", Takes::Live, "reactors",
           "Rings or epoll sets that serve I/O. 0: one for each worker, at most 4.",
           ZOKIOD_REF(reactors), 0, 64},
-    Field{"autosize", Takes::Restart, "",
-          "cgroup: fewer workers while the quota of the cgroup pays for fewer processors.\n"
-          "off: as many as asked for.",
-          ZOKIOD_REF(autosize), 0, 0, kAutosizes},
-    Field{"memory_limit", Takes::Restart, "bytes",
+    Field{
+        "autosize", Takes::Restart, "",
+        "cgroup: fewer workers while the quota of the cgroup pays for fewer processors, all pools\n"
+        "together at most four fifths of its memory, and a trim while it is short of memory.\n"
+        "off: as many and as much as asked for.",
+        ZOKIOD_REF(autosize), 0, 0, kAutosizes},
+    Field{"memory_limit", Takes::Live, "bytes",
           "Cap of all pools of the runtime together. 0: none.", ZOKIOD_REF(memory_limit)},
     Field{"state_dir", Takes::Restart, "",
           "Directory of the job store and of scratch files. It is made when it is missing.",
@@ -57,6 +61,37 @@ const std::array kFields = {
     Field{"pools.heap_limit", Takes::Live, "bytes",
           "Cap of the pool of other objects that the runtime allocates. 0: none.",
           ZOKIOD_REF(pools.heap_limit)},
+    Field{"pools.frames_thread_cache", Takes::Live, "bytes",
+          "Free frames that the cache of one thread keeps, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.frames_thread_cache)},
+    Field{"pools.buffers_thread_cache", Takes::Live, "bytes",
+          "Free buffers that the cache of one thread keeps, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.buffers_thread_cache)},
+    Field{"pools.heap_thread_cache", Takes::Live, "bytes",
+          "Other free objects that the cache of one thread keeps, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.heap_thread_cache)},
+    Field{"pools.frames_central_cache", Takes::Live, "bytes",
+          "Free frames that are kept for all threads, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.frames_central_cache)},
+    Field{"pools.buffers_central_cache", Takes::Live, "bytes",
+          "Free buffers that are kept for all threads, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.buffers_central_cache)},
+    Field{"pools.heap_central_cache", Takes::Live, "bytes",
+          "Other free objects that are kept for all threads, at most. 0: by itself. 1: none.",
+          ZOKIOD_REF(pools.heap_central_cache)},
+    Field{
+        "pools.buffers_when_full", Takes::Live, "",
+        "What happens to a request for a buffer when a limit leaves no room. wait: tasks that can\n"
+        "wait do, the others fail. overflow: it is served and counted. Frames always overflow.",
+        ZOKIOD_REF(pools.buffers_when_full), 0, 0, kBuffersFull},
+    Field{"pools.heap_when_full", Takes::Live, "", "The same for other objects.",
+          ZOKIOD_REF(pools.heap_when_full), 0, 0, kHeapFull},
+    Field{"pools.decay", Takes::Live, "",
+          "Free memory that nobody needed for this long is back with the system. 0s: it is kept.",
+          ZOKIOD_REF(pools.decay), 0, kHour},
+    Field{"pools.huge_pages", Takes::Live, "",
+          "Whether objects of 2 MiB and more ask the kernel for huge pages.",
+          ZOKIOD_REF(pools.huge_pages)},
 
     Field{"rpc.runtime_dir", Takes::Restart, "",
           "Directory of the control socket zokiod.sock. It is made when it is missing.",

@@ -195,6 +195,44 @@ void collect_pool_levels(Families& out, const std::vector<PoolSnapshot>& pools) 
   for (const PoolSnapshot& p : pools) out.add(p.high_water_bytes, {{"pool", p.name}});
 }
 
+void collect_pool_limits(Families& out, const std::vector<PoolSnapshot>& pools) {
+  out.gauge("zokio_pool_shrinking_bytes", "Bytes above the limit, which go as blocks are freed.");
+  for (const PoolSnapshot& p : pools) out.add(p.residual_bytes, {{"pool", p.name}});
+  out.gauge("zokio_pool_state", "Where the pool stands with its limit: 1 for its state.");
+  for (const PoolSnapshot& p : pools) {
+    const auto is = [&p](zokio::PoolState state) { return uint64_t{p.state == state}; };
+    out.add(is(zokio::PoolState::Active), {{"pool", p.name}, {"state", "active"}})
+        .add(is(zokio::PoolState::Shrinking), {{"pool", p.name}, {"state", "shrinking"}})
+        .add(is(zokio::PoolState::AtTarget), {{"pool", p.name}, {"state", "at_target"}});
+  }
+  out.counter("zokio_pool_decayed_bytes_total", "Bytes given back because nobody needed them.");
+  for (const PoolSnapshot& p : pools) out.add(p.decayed_bytes, {{"pool", p.name}});
+  out.counter("zokio_pool_overflows_total", "Allocations served above the limit.");
+  for (const PoolSnapshot& p : pools) out.add(p.overflows, {{"pool", p.name}});
+  out.counter("zokio_pool_waits_total", "Leases that waited for room.");
+  for (const PoolSnapshot& p : pools) out.add(p.waits, {{"pool", p.name}});
+  out.counter("zokio_pool_wait_seconds_total", "How long they waited, together.");
+  for (const PoolSnapshot& p : pools) out.add_ns(p.wait_ns, {{"pool", p.name}});
+  out.gauge("zokio_pool_huge_bytes", "Memory for which the kernel was asked for huge pages.");
+  for (const PoolSnapshot& p : pools) out.add(p.huge_bytes, {{"pool", p.name}});
+}
+
+void collect_memory(Families& out, const zokio::MemorySnapshot& memory) {
+  out.gauge("zokio_memory_limit_bytes", "Limit of all pools together; 0 is no limit.")
+      .add(memory.limit_bytes);
+  out.gauge("zokio_memory_pressure", "1 while the system is short of memory and caches are small.")
+      .add(uint64_t{memory.pressure});
+  out.counter("zokio_memory_pressure_trims_total", "Trims in answer to that.")
+      .add(memory.pressure_trims);
+  out.counter("zokio_memory_pressure_released_bytes_total", "What they gave back.")
+      .add(memory.pressure_released_bytes);
+  out.gauge("zokio_cgroup_memory_limit_bytes",
+            "The least limit of the cgroup; 0: none, or it is not followed.")
+      .add(memory.cgroup_limit_bytes);
+  out.gauge("zokio_cgroup_memory_used_bytes", "Used of it, without files that can be dropped.")
+      .add(memory.cgroup_used_bytes);
+}
+
 // The part of a fallback's reason that names it: the whole text, which is one for a process.
 void collect_backend(Families& out, const zokio::IoSnapshot& io) {
   const auto active = [&io](std::string_view backend) {
@@ -282,6 +320,8 @@ void collect_pools(Families& out, const Figures& figures) {
   collect_pool_levels(out, figures.runtime.pools);
   collect_pool_lists(out, figures.runtime.pools);
   collect_pool_ratios(out, figures.runtime.pools);
+  collect_pool_limits(out, figures.runtime.pools);
+  collect_memory(out, figures.runtime.memory);
   // What the process holds in anonymous memory and no pool explains: code that allocates elsewhere,
   // thread stacks, and every leak.
   double known = 0;

@@ -45,6 +45,9 @@ namespace {
 
 using State = RuntimeControl::State;
 
+// Among the pools: the limit of all of them together.
+constexpr std::string_view kTotal = "total";
+
 // Binary, short: "64Mi", "1.5Gi", "100".
 std::string format_bytes(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"", "Ki", "Mi", "Gi", "Ti"};
@@ -152,7 +155,7 @@ Reported<> check_fields(const DesiredRuntime& desired, const RuntimeUpdate& upda
 Report infeasible(const State& state, const std::string& pool, uint64_t limit) {
   uint64_t in_use = 0;
   for (const auto& snapshot : state.runtime.stats().pools)
-    if (snapshot.name == pool) in_use = snapshot.in_use_bytes;
+    if (snapshot.name == pool || pool == kTotal) in_use += snapshot.in_use_bytes;
   Report report =
       model::make_report(Errc::FailedPrecondition, reason::kResizeInfeasible,
                          "cannot limit pool \"" + pool + "\" to " + format_bytes(limit) + ": " +
@@ -357,6 +360,8 @@ RuntimeControl::RuntimeControl(zokio::Runtime& runtime) : state_(std::make_share
     state_->desired.pools.push_back({pool.name, pool.limit_bytes});
     figures_of(*state_, "pool." + pool.name);
   }
+  state_->desired.pools.push_back({std::string(kTotal), stats.memory.limit_bytes});
+  figures_of(*state_, "pool." + std::string(kTotal));
   set_condition(state_->resizing, false, "AS_DESIRED", "");
   set_condition(state_->degraded, false, "AS_DESIRED", "");
 }

@@ -39,11 +39,13 @@ TEST(Diff, RestartKeysAreNamed) {
 TEST(Diff, WhatTheDaemonCanChangeLiveIsLive) {
   for (const char* key :
        {"workers", "reactors", "pools.frames_limit", "pools.buffers_limit", "pools.heap_limit",
+        "memory_limit", "pools.buffers_thread_cache", "pools.heap_central_cache",
+        "pools.buffers_when_full", "pools.decay", "pools.huge_pages",
         "jobs.concurrency", "jobs.queue_limit", "policy.roots", "policy.exec.enabled",
         "policy.allowed_uids", "log.level"})
     EXPECT_EQ(find_field(key)->takes, Takes::Live) << key;
   for (const char* key :
-       {"state_dir", "memory_limit", "io.backend", "rpc.runtime_dir", "http.address"})
+       {"state_dir", "autosize", "io.backend", "rpc.runtime_dir", "http.address"})
     EXPECT_EQ(find_field(key)->takes, Takes::Restart) << key;
 }
 

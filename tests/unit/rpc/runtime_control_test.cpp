@@ -47,7 +47,8 @@ TEST_F(RuntimeControlTest, BeginsWithWhatIs) {
   const auto view = control_->view();
   EXPECT_EQ(view.desired.workers, 2u);
   EXPECT_EQ(view.desired.reactors, 1u);
-  EXPECT_EQ(view.desired.pools.size(), view.actual.pools.size());
+  EXPECT_EQ(view.desired.pools.size(), view.actual.pools.size() + 1) << "and all of them together";
+  EXPECT_EQ(view.desired.pools.back().name, "total");
   EXPECT_EQ(view.generation, 1u);
   EXPECT_EQ(view.observed_generation, 1u);
   EXPECT_FALSE(view.etag.empty());
