@@ -12,10 +12,10 @@ bool ObjectLedger::enter_bounded() noexcept {
   uint64_t left = left_.load(std::memory_order_acquire);
   uint64_t entered = entered_.load(std::memory_order_relaxed);
   for (;;) {
-    if (entered - left >= most_) {
+    if (between(entered, left) >= most_) {
       // `left` may be older than `entered`. Read after it, it cannot refuse too early.
       left = left_.load(std::memory_order_acquire);
-      if (entered - left >= most_) {
+      if (between(entered, left) >= most_) {
         refused_most_.add_shared();
         return false;
       }

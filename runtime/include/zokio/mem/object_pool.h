@@ -92,8 +92,12 @@ class ObjectLedger : Pinned {
 
   bool enter_bounded() noexcept;
   Spare* pop() noexcept;
+  // Of two counts read at different times, of which the second may have passed the first.
+  static uint64_t between(uint64_t entered, uint64_t left) noexcept {
+    return entered > left ? entered - left : 0;
+  }
   void raise_high_water(uint64_t entered) noexcept {
-    const uint64_t now = entered - left_.load(std::memory_order_relaxed);
+    const uint64_t now = between(entered, left_.load(std::memory_order_relaxed));
     uint64_t seen = high_water_.load(std::memory_order_relaxed);
     while (seen < now && !high_water_.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
     }
