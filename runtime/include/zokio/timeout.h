@@ -7,47 +7,16 @@
 // the call returns, and a result that was ready in time is not thrown away.
 
 #include "zokio/base/result.h"
-#include "zokio/task/cancel.h"
 #include "zokio/task/task.h"
-#include "zokio/time/timer.h"
+#include "zokio/time/deadline.h"
 
 namespace zokio {
-
-namespace internal {
-
-// The cancel scope that a deadline cuts. In force from construction to destruction, which must be
-// by the same task.
-class DeadlineScope : Pinned {
- public:
-  explicit DeadlineScope(Instant deadline) noexcept { timer_.arm(deadline, &strike, this); }
-  ~DeadlineScope() { leave(); }
-
-  // Restores the outer scope. True when the deadline had struck.
-  bool leave() noexcept {
-    if (!left_) {
-      left_ = true;
-      struck_ = !timer_.cancel();
-      scope_.leave();
-    }
-    return struck_;
-  }
-
- private:
-  static void strike(void* self) noexcept { static_cast<DeadlineScope*>(self)->scope_.cancel(); }
-
-  task::CancelScope scope_;
-  time::Timer timer_;
-  bool left_ = false;
-  bool struck_ = false;
-};
-
-}  // namespace internal
 
 // The task's outcome, or DeadlineExceeded when the deadline cancelled it.
 // Cancel: passes on to the task; its Cancelled comes through.
 template <class T>
 Task<Outcome<T>> with_deadline(Task<T> task, Instant deadline) {
-  internal::DeadlineScope scope(deadline);
+  time::DeadlineScope scope(deadline);
   if constexpr (std::is_void_v<T>) {
     co_await std::move(task);
     // A void task cannot say that it was cut short; the deadline can.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fs/result.h"
+#include "io/ops/link.h"
 #include "io/ops/mkdir.h"
 #include "io/ops/read_dir.h"
 #include "io/ops/rename.h"
@@ -61,6 +62,18 @@ Task<Result<void>> remove_dir(std::string path) {
 }
 Task<Result<void>> remove_dir_at(int directory, std::string path) {
   return remove_name(directory, std::move(path), true);
+}
+
+Task<Result<void>> link(std::string from, std::string to) {
+  io::LinkOp op(AT_FDCWD, std::move(from), AT_FDCWD, std::move(to), 0);
+  co_await op;
+  co_return outcome(op);
+}
+
+Task<Result<void>> symlink(std::string target, std::string path) {
+  io::SymlinkOp op(std::move(target), AT_FDCWD, std::move(path));
+  co_await op;
+  co_return outcome(op);
 }
 
 Task<Result<void>> mkdir(std::string path, unsigned mode) {

@@ -7,11 +7,14 @@
 
 #include "fs/result.h"
 #include "io/ops/close.h"
+#include "io/ops/fallocate.h"
 #include "io/ops/fsync.h"
 #include "io/ops/gather.h"
 #include "io/ops/open.h"
 #include "io/ops/read.h"
+#include "io/ops/readv.h"
 #include "io/ops/statx.h"
+#include "io/ops/truncate.h"
 #include "io/ops/write.h"
 
 namespace zokio::fs {
@@ -27,6 +30,8 @@ int open_flags(const OpenOptions& options) noexcept {
   if (options.directory) flags |= O_DIRECTORY;
   if (options.no_follow) flags |= O_NOFOLLOW;
   if (options.temporary) flags |= O_TMPFILE;
+  if (options.append) flags |= O_APPEND;
+  if (options.direct) flags |= O_DIRECT;
   if (options.regular_only) flags |= O_NONBLOCK | O_NOCTTY;
   return flags;
 }
@@ -60,6 +65,15 @@ Task<Result<File>> open_with(int directory, std::string path, OpenOptions option
 // Offsets above this do not fit the kernel's loff_t.
 bool valid_offset(uint64_t offset) noexcept {
   return offset <= INT64_MAX;
+}
+
+Task<Result<void>> reserve(int fd, int mode, uint64_t offset, uint64_t length) {
+  if (!valid_offset(offset) || !valid_offset(length)) {
+    co_return fail(Errc::InvalidArgument, "fallocate");
+  }
+  io::FallocateOp op(fd, mode, static_cast<int64_t>(offset), static_cast<int64_t>(length));
+  co_await op;
+  co_return outcome(op);
 }
 
 IoResult bad_offset(mem::Buffer buffer, const char* where) {
@@ -147,7 +161,34 @@ Task<IoResult> File::read_full_at(mem::Buffer buffer, uint64_t offset) {
   co_return IoResult{.n = done, .buffer = std::move(buffer)};
 }
 
-Task<Result<void>> File::sync(bool data_only) {
+Task<VectorResult> File::read_vectored_at(std::vector<mem::Buffer> buffers, uint64_t offset) {
+  std::size_t room = 0;
+  for (const mem::Buffer& buffer : buffers) room += buffer.capacity();
+  // A read into nothing would look like the end of the file.
+  if (room == 0 || !valid_offset(offset)) {
+    co_return VectorResult{.n = fail(Errc::InvalidArgument, "read"), .buffers = std::move(buffers)};
+  }
+  io::ReadvOp op(fd(), std::move(buffers), static_cast<int64_t>(offset));
+  co_await op;
+  co_return op.take();
+}
+
+Task<Result<void>> File::resize(uint64_t size) {
+  if (!valid_offset(size)) co_return fail(Errc::InvalidArgument, "truncate");
+  io::TruncateOp op(fd(), static_cast<int64_t>(size));
+  co_await op;
+  co_return outcome(op);
+}
+
+Task<Result<void>> File::allocate(uint64_t offset, uint64_t length, bool keep_size) {
+  return reserve(fd(), keep_size ? FALLOC_FL_KEEP_SIZE : 0, offset, length);
+}
+
+Task<Result<void>> File::punch_hole(uint64_t offset, uint64_t length) {
+  return reserve(fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+Task<Result<void>> File::sync(bool data_only) const {
   io::FsyncOp op(fd(), data_only);
   co_await op;
   co_return outcome(op);

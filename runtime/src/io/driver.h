@@ -84,6 +84,10 @@ class Driver : Pinned {
   void cancel(Op& op) noexcept;
   // True when `op` would block a reactor of this backend.
   bool blocks(const Op& op) const noexcept;
+  // True when this backend's kernel does `opcode` of io_uring; never under epoll.
+  bool native(uint8_t opcode) const noexcept {
+    return backend_ == Backend::Uring && probe_.supports(opcode);
+  }
 
  private:
   friend class Op;
@@ -95,6 +99,7 @@ class Driver : Pinned {
   void offload(Op& op) noexcept;
   void admit_waiting(Reactor& reactor) noexcept;
   bool cancel_waiting(Op& op) noexcept;
+  void count_blocking(const Op& op) noexcept;
 
   // Constant after construction.
   const DriverOptions options_;
@@ -107,7 +112,10 @@ class Driver : Pinned {
   // Any thread, atomic.
   std::atomic<uint64_t> active_{0};
   std::atomic<uint32_t> next_{0};
-  stats::Counter file_ops_blocking_;
+  // Operations on the blocking pool, by why they went there.
+  stats::Counter blocking_epoll_;
+  stats::Counter blocking_no_form_;
+  stats::Counter blocking_no_opcode_;
   IoShard blocking_;  // shared writers
 
   // Serialises changes of the active set.

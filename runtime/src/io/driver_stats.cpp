@@ -26,12 +26,26 @@ std::string registered_text(int state) {
 
 }  // namespace
 
+void Driver::count_blocking(const Op& op) noexcept {
+  if (op.opcode() == 0)
+    blocking_no_form_.add_shared();
+  else if (backend_ == Backend::Uring)
+    blocking_no_opcode_.add_shared();
+  else
+    blocking_epoll_.add_shared();
+}
+
 IoSnapshot Driver::snapshot() const {
   IoSnapshot out;
   out.backend = backend_ == Backend::Uring ? "io_uring" : "epoll";
   out.fallback_reason = fallback_reason_;
   out.reactors_desired = static_cast<uint32_t>(std::popcount(active()));
-  out.file_ops_blocking = file_ops_blocking_.read();
+  out.blocking_reasons = {{"epoll cannot wait for files", blocking_epoll_.read()},
+                          {"the kernel has no asynchronous form", blocking_no_form_.read()},
+                          {"this kernel lacks the opcode", blocking_no_opcode_.read()}};
+  for (const BlockingReason& reason : out.blocking_reasons) {
+    out.file_ops_blocking += reason.operations;
+  }
   for (unsigned kind = 0; kind < kOpKinds; ++kind) {
     out.ops.push_back(
         {.op = op_name(static_cast<OpKind>(kind)), .backend = out.backend, .duration_ns = {}});

@@ -16,9 +16,10 @@ namespace {
 
 // By OpKind.
 constexpr std::array<const char*, kOpKinds> kNames{
-    "read",  "write", "recv",  "send",   "accept", "connect", "poll",     "open",
-    "close", "fsync", "statx", "rename", "unlink", "mkdir",   "read_dir", "map"};
-static_assert(static_cast<unsigned>(OpKind::Map) == kOpKinds - 1);
+    "read",     "write", "recv",      "send",     "accept", "connect", "poll",
+    "open",     "close", "fsync",     "statx",    "rename", "unlink",  "mkdir",
+    "read_dir", "map",   "fallocate", "truncate", "splice", "waitid",  "link"};
+static_assert(static_cast<unsigned>(OpKind::Link) == kOpKinds - 1);
 
 }  // namespace
 
@@ -67,7 +68,7 @@ void Op::run_blocking(task::OffloadJob* job) noexcept {
   const int64_t result = op.cancel_requested() ? -ECANCELED : op.attempt();
   Driver& driver = *op.driver_;
   const auto took = static_cast<uint64_t>(env::now_ns() - op.start_ns_);
-  driver.file_ops_blocking_.add_shared();
+  driver.count_blocking(op);
   driver.blocking_.record_shared(op.traits_, result, took);
   op.finish(result);
 }

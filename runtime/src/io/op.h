@@ -57,8 +57,13 @@ enum class OpKind : uint8_t {
   Mkdir,
   ReadDir,
   Map,
+  Fallocate,
+  Truncate,
+  Splice,
+  WaitId,
+  Link,
 };
-inline constexpr unsigned kOpKinds = 16;
+inline constexpr unsigned kOpKinds = 21;
 // "read", "write", ... as in the statistics.
 const char* op_name(OpKind kind) noexcept;
 

@@ -47,6 +47,26 @@ Address Address::any(uint16_t port) noexcept {
   return address;
 }
 
+Address Address::loopback_v6(uint16_t port) noexcept {
+  Address address = any_v6(port);
+  address.storage_.v6.sin6_addr = in6addr_loopback;
+  return address;
+}
+
+Address Address::any_v6(uint16_t port) noexcept {
+  Address address;
+  address.storage_.v6.sin6_family = AF_INET6;
+  address.storage_.v6.sin6_port = htons(port);
+  return address;
+}
+
+bool operator==(const Address& a, const Address& b) noexcept {
+  if (a.family() != b.family() || a.port() != b.port()) return false;
+  if (!a.is_v6()) return a.storage_.v4.sin_addr.s_addr == b.storage_.v4.sin_addr.s_addr;
+  return IN6_ARE_ADDR_EQUAL(&a.storage_.v6.sin6_addr, &b.storage_.v6.sin6_addr) &&
+         a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
+}
+
 Result<Address> Address::from_sockaddr(const sockaddr_storage& storage) {
   Address address;
   if (storage.ss_family == AF_INET) {

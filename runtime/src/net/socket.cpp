@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/socket.h"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,15 +8,10 @@
 
 namespace zokio::net {
 
-Result<os::Fd> make_tcp_socket(int family) {
-  os::Fd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+Result<os::Fd> make_socket(int family, int type) {
+  os::Fd fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno(errno, "socket");
   return fd;
-}
-
-void set_no_delay(int fd) noexcept {
-  const int on = 1;
-  static_cast<void>(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
 }
 
 Result<void> close_socket(os::Fd fd) noexcept {

@@ -10,9 +10,7 @@
 namespace zokio::net {
 
 // Non-blocking and close-on-exec, as every socket of this module.
-Result<os::Fd> make_tcp_socket(int family);
-// Small messages go out at once. A failure does no harm and is ignored.
-void set_no_delay(int fd) noexcept;
+Result<os::Fd> make_socket(int family, int type);
 // Closing a socket does not wait (no SO_LINGER here), so it needs no operation.
 Result<void> close_socket(os::Fd fd) noexcept;
 Result<Address> local_address_of(int fd);

@@ -8,15 +8,17 @@
 #include <cerrno>
 #include <utility>
 
+#include "io/driver.h"
 #include "io/ops/poll.h"
 #include "io/ops/read.h"
+#include "io/ops/waitid.h"
 #include "os/pidfd.h"
 
 namespace zokio::process {
 
-Task<IoResult> PipeReader::read(mem::Buffer buffer) {
-  if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "read");
-  io::ReadOp op(fd(), std::move(buffer), io::kNoOffset);
+Task<IoResult> PipeReader::read(mem::Buffer buffer, std::size_t skip, std::size_t limit) {
+  if (skip >= buffer.capacity() || limit == 0) co_return io::no_room(std::move(buffer), "read");
+  io::ReadOp op(fd(), std::move(buffer), io::kNoOffset, skip, limit);
   co_await op;
   co_return op.take();
 }
@@ -54,9 +56,19 @@ void Child::end_now() noexcept {
 
 Task<Result<void>> Child::exited() {
   if (!pidfd_) co_return fail(Errc::FailedPrecondition, "wait", Detail::Closed);
-  io::PollOp op(pidfd_.get(), POLLIN);
-  co_await op;
-  if (op.result() < 0) co_return fail(io::error_of(op));
+  // A ring whose kernel has no waitid would block a thread with it.
+  const io::Driver* driver = task::context().driver;
+  const bool poll = driver != nullptr && driver->backend() == Backend::Uring &&
+                    !driver->native(io::kOpcodeWaitid);
+  if (poll) {
+    io::PollOp op(pidfd_.get(), POLLIN);
+    co_await op;
+    if (op.result() < 0) co_return fail(io::error_of(op));
+  } else {
+    io::WaitIdOp op(pidfd_.get());
+    co_await op;
+    if (op.result() < 0) co_return fail(io::error_of(op));
+  }
   co_return Result<void>();
 }
 

@@ -75,7 +75,7 @@ Task<void> listen(TcpListener* listener, unsigned message) {
 
 void echo(unsigned message) {
   auto runtime = start();
-  auto listener = TcpListener::bind(zokio::net::Address::loopback(0), 4096);
+  auto listener = TcpListener::bind(zokio::net::Address::loopback(0), {.backlog = 4096});
   if (!listener) bench::io::die("bind");
   runtime->spawn(&listen, &*listener, message).detach();
   bench::io::announce(listener->local_address()->port());

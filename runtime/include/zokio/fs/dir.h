@@ -27,6 +27,11 @@ Task<Result<void>> unlink_at(int directory, std::string path);
 Task<Result<void>> remove_dir(std::string path);
 Task<Result<void>> remove_dir_at(int directory, std::string path);
 
+// Another name of the file `from`. Errors: AlreadyExists, PermissionDenied (EXDEV), ...
+Task<Result<void>> link(std::string from, std::string to);
+// A symbolic link `path` with that text. Errors: AlreadyExists, ...
+Task<Result<void>> symlink(std::string target, std::string path);
+
 Task<Result<void>> mkdir(std::string path, unsigned mode = 0755);
 Task<Result<void>> mkdir_at(int directory, std::string path, unsigned mode = 0755);
 

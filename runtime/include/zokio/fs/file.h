@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "zokio/base/result.h"
 #include "zokio/fs/metadata.h"
@@ -53,8 +54,21 @@ class File {
   // Repeats until the buffer is full or the file ends; n is what was read.
   Task<IoResult> read_full_at(mem::Buffer buffer, uint64_t offset);
 
+  // The same into several buffers in one call, in their order; may be short, and fills at most
+  // 1024 of them. (Several pieces are written by write_all_at of a chain.)
+  Task<VectorResult> read_vectored_at(std::vector<mem::Buffer> buffers, uint64_t offset);
+
+  // Cuts the file, or extends it by a hole.
+  Task<Result<void>> resize(uint64_t size);
+  // Gives [offset, offset + length) its room on the disk, so that writing there cannot fail for
+  // want of it. `keep_size`: the file does not get longer by it. Errors: ResourceExhausted
+  // (ENOSPC), Unimplemented (EOPNOTSUPP: the file system cannot).
+  Task<Result<void>> allocate(uint64_t offset, uint64_t length, bool keep_size = false);
+  // Gives that room back; it reads as zeros.
+  Task<Result<void>> punch_hole(uint64_t offset, uint64_t length);
+
   // Makes what was written durable. `data_only`: without times (fdatasync).
-  Task<Result<void>> sync(bool data_only = false);
+  Task<Result<void>> sync(bool data_only = false) const;
   Task<Result<Metadata>> stat() const;
   // Closes and reports what the file system says to it. Not cancellable.
   Task<Result<void>> close();

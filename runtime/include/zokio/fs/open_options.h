@@ -16,6 +16,8 @@ struct OpenOptions {
   // open wait. For paths that somebody else chose.
   bool regular_only = false;
   bool temporary = false;  // `path` is a directory; the file has no name (O_TMPFILE)
+  bool append = false;     // every write goes to the end, whatever its offset
+  bool direct = false;     // past the page cache (O_DIRECT); see fs/direct.h
   unsigned mode = 0644;    // of a new file, cut by the umask
 };
 

@@ -5,6 +5,7 @@
 // of a chain that was not written.
 
 #include <cstddef>
+#include <vector>
 
 #include "zokio/base/result.h"
 #include "zokio/mem/buffer.h"
@@ -25,9 +26,17 @@ struct ChainResult {
   mem::BufferChain rest;     // empty when all was written
 };
 
+// Of a read into several buffers in one call: they are filled in their order, and the size of each
+// is set.
+struct VectorResult {
+  Result<std::size_t> n{0};
+  std::vector<mem::Buffer> buffers;
+};
+
 }  // namespace zokio::io
 
 namespace zokio {
 using io::ChainResult;
 using io::IoResult;
-}
+using io::VectorResult;
+}  // namespace zokio

@@ -19,8 +19,10 @@ class Address {
  public:
   // "127.0.0.1:80", "[::1]:80". Errors: InvalidArgument.
   static Result<Address> parse(std::string_view text);
-  static Address loopback(uint16_t port) noexcept;  // 127.0.0.1
-  static Address any(uint16_t port) noexcept;       // 0.0.0.0
+  static Address loopback(uint16_t port) noexcept;     // 127.0.0.1
+  static Address any(uint16_t port) noexcept;          // 0.0.0.0
+  static Address loopback_v6(uint16_t port) noexcept;  // ::1
+  static Address any_v6(uint16_t port) noexcept;       // ::
   // From what the kernel filled in. Errors: InvalidArgument (neither IPv4 nor IPv6).
   static Result<Address> from_sockaddr(const sockaddr_storage& storage);
 
@@ -30,8 +32,11 @@ class Address {
   socklen_t size() const noexcept {
     return family() == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
   }
+  bool is_v6() const noexcept { return family() == AF_INET6; }
   // "127.0.0.1:80"
   std::string to_string() const;
+
+  friend bool operator==(const Address& a, const Address& b) noexcept;
 
  private:
   Address() noexcept : storage_{} {}

@@ -11,12 +11,18 @@
 
 namespace zokio::net {
 
+struct ListenOptions {
+  int backlog = 1024;       // connections that wait to be accepted; bounded by net.core.somaxconn
+  bool reuse_port = false;  // several listeners share the port, each gets a part
+  bool only_v6 = true;      // an IPv6 address takes no IPv4 connections
+};
+
 class TcpListener {
  public:
   TcpListener() = default;
   // Port 0: the kernel chooses; see local_address. Errors: AlreadyExists (EADDRINUSE),
   // PermissionDenied, ... by errno. Does not wait.
-  static Result<TcpListener> bind(Address address, int backlog = 1024);
+  static Result<TcpListener> bind(Address address, ListenOptions options = {});
 
   // The next connection, with TCP_NODELAY. Errors: ResourceExhausted (descriptors), ECONNABORTED
   // (that connection went away; accept again), ... Cancel: no connection is lost.

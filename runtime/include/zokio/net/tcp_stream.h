@@ -6,10 +6,15 @@
 // back, and the stream can be used on.
 // Thread: one reader and one writer at a time, each from any worker.
 
+#include <chrono>
 #include <cstddef>
+#include <string>
+#include <vector>
 
+#include "zokio/base/clock.h"
 #include "zokio/base/result.h"
 #include "zokio/io/io_result.h"
+#include "zokio/io/stream.h"
 #include "zokio/net/address.h"
 #include "zokio/os/fd.h"
 #include "zokio/task/task.h"
@@ -25,8 +30,18 @@ class TcpStream {
   // Errors: Unavailable (ECONNREFUSED), DeadlineExceeded (ETIMEDOUT), ... by errno.
   static Task<Result<TcpStream>> connect(Address address);
 
-  // At most the buffer's capacity; n == 0: the other side sent its last byte.
-  Task<IoResult> read(mem::Buffer buffer);
+  // To the first of several addresses that answers: IPv6 and IPv4 in turn, beginning with the
+  // family of the first; the next is tried when one fails or has not answered for `stagger`, and
+  // the attempts before it go on (RFC 8305). Errors: those of the last to fail; InvalidArgument
+  // (no address). Cancel: nothing is left of any attempt.
+  static Task<Result<TcpStream>> connect_any(std::vector<Address> addresses,
+                                             Duration stagger = std::chrono::milliseconds(250));
+  // resolve() and connect_any().
+  static Task<Result<TcpStream>> connect_host(std::string host, uint16_t port);
+
+  // At most the buffer's capacity, from `skip` on (io/stream.h); n == 0: the other side sent its
+  // last byte.
+  Task<IoResult> read(mem::Buffer buffer, std::size_t skip = 0, std::size_t limit = io::kNoLimit);
   // Leases a buffer when something has come, so a connection that waits holds none: at most `most`
   // bytes of it, and under io_uring at most 4 KiB. Size 0: the other side sent its last byte.
   // Errors: those of read, and of mem::lease (nothing was taken from the stream).
@@ -34,8 +49,8 @@ class TcpStream {
   // Fills the buffer up to `count` bytes. Errors: OutOfRange/Eof when the stream ends before, with
   // what came in the buffer.
   Task<IoResult> read_exactly(mem::Buffer buffer, std::size_t count);
-  // Sends the buffer's bytes, perhaps not all of them.
-  Task<IoResult> write(mem::Buffer buffer);
+  // Sends the buffer's bytes from `skip` on, perhaps not all of them.
+  Task<IoResult> write(mem::Buffer buffer, std::size_t skip = 0);
   // Sends all of them. On an error a part may have been sent.
   Task<IoResult> write_all(mem::Buffer buffer);
   // The same for a chain: its pieces go out together, 64 in one call.

@@ -12,6 +12,7 @@
 
 #include "zokio/base/result.h"
 #include "zokio/io/io_result.h"
+#include "zokio/io/stream.h"
 #include "zokio/os/fd.h"
 #include "zokio/process/exit_status.h"
 #include "zokio/task/task.h"
@@ -24,8 +25,9 @@ class PipeReader {
   PipeReader() = default;
   explicit PipeReader(os::Fd fd) noexcept : fd_(std::move(fd)) {}
 
-  // At most the buffer's capacity; n == 0: every writer is gone. Cancel: nothing was read.
-  Task<IoResult> read(mem::Buffer buffer);
+  // At most the buffer's capacity, from `skip` on (io/stream.h); n == 0: every writer is gone.
+  // Cancel: nothing was read.
+  Task<IoResult> read(mem::Buffer buffer, std::size_t skip = 0, std::size_t limit = io::kNoLimit);
   bool is_open() const noexcept { return static_cast<bool>(fd_); }
   // The writers get SIGPIPE from now on. Requires: no read in flight.
   void close() noexcept { fd_.reset(); }

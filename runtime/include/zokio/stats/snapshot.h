@@ -223,13 +223,20 @@ struct ReactorSnapshot {
   std::string registered_buffers;
 };
 
+// Why operations went to the blocking pool, and how many did.
+struct BlockingReason {
+  std::string reason;
+  uint64_t operations = 0;
+};
+
 struct IoSnapshot {
   uint32_t reactors_desired = 0;
   std::string backend;          // in use
   std::string fallback_reason;  // why epoll, when io_uring was wanted: "EPERM: io_uring_setup ..."
   std::vector<ReactorSnapshot> reactors;  // every slot that was ever used
   std::vector<IoOpSnapshot> ops;
-  uint64_t file_ops_blocking = 0;  // file operations that went to the blocking pool
+  uint64_t file_ops_blocking = 0;                // file operations that went to the blocking pool
+  std::vector<BlockingReason> blocking_reasons;  // the same, one entry for each reason
 };
 
 struct RuntimeSnapshot {
