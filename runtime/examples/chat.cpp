@@ -52,7 +52,7 @@ Task<void> meet(net::TcpStream stream, Everybody* everybody) {
 Task<Result<void>> serve(Scope& scope, net::TcpListener* listener, Everybody* everybody) {
   for (;;) {
     ZOKIO_CO_TRY(auto stream, co_await listener->accept());
-    scope.spawn(&meet, std::move(stream), everybody);
+    scope.spawn(&meet, std::move(stream), everybody).detach();
   }
 }
 

@@ -26,7 +26,7 @@ Task<Result<void>> serve(Scope& scope, net::TcpListener* listener) {
   for (;;) {
     auto stream = co_await listener->accept();
     if (stream.has_value()) {
-      scope.spawn(&echo, *std::move(stream));
+      scope.spawn(&echo, *std::move(stream)).detach();
       continue;
     }
     if (stream.error().code == Errc::Cancelled) co_return fail(stream.error());

@@ -58,7 +58,7 @@ Task<void> talk(net::TcpStream stream, const fs::File* root) {
 Task<Result<void>> serve(Scope& scope, net::TcpListener* listener, const fs::File* root) {
   for (;;) {
     ZOKIO_CO_TRY(auto stream, co_await listener->accept());
-    scope.spawn(&talk, std::move(stream), root);
+    scope.spawn(&talk, std::move(stream), root).detach();
   }
 }
 

@@ -50,7 +50,7 @@ Task<Result<void>> walk_tree(Scope& scope, std::string root, Sums* sums) {
     if (entry->error.has_value()) co_return fail(*entry->error);
     if (entry->type != fs::FileType::Regular) continue;
     ZOKIO_CO_TRY(auto permit, co_await sums->files.acquire());
-    scope.spawn(&checksum, std::move(entry->path), sums, std::move(permit));
+    scope.spawn(&checksum, std::move(entry->path), sums, std::move(permit)).detach();
   }
 }
 
