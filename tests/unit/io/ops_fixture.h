@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "coroutine_asserts.h"
 #include "runtime_fixture.h"
+#include "zokio/mem/buffer.h"
 #include "zokio/mem/pools.h"
 #include "zokio/os/fd.h"
 
