@@ -88,6 +88,7 @@ void deallocate_class_slow(void* p, unsigned cls) noexcept {
 }
 
 void* allocate_aligned(std::size_t bytes, std::size_t alignment) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::allocate(bytes, alignment);
   ZOKIO_CHECK(std::has_single_bit(alignment), "an alignment is a power of two");
   if (alignment <= kAlignment) return allocate(std::max(bytes, alignment));
   if (alignment > kChunkBytes) return nullptr;
@@ -101,6 +102,7 @@ void* allocate_aligned(std::size_t bytes, std::size_t alignment) noexcept {
 }
 
 void* allocate_zeroed(std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::allocate_zeroed(bytes);
   bool fresh = false;
   void* p = bytes > kMaxBlock ? allocate_large(bytes, &fresh) : allocate(bytes);
   if (p != nullptr && !fresh) std::memset(p, 0, bytes);
@@ -108,12 +110,14 @@ void* allocate_zeroed(std::size_t bytes) noexcept {
 }
 
 std::size_t usable_size(const void* p) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::usable_size(p);
   if (p == nullptr) return 0;
   if (offset_in_chunk(p) == 0) return large_head(const_cast<void*>(p)).bytes;
   return class_bytes(class_at(p));
 }
 
 void* reallocate(void* p, std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::reallocate(p, bytes);
   if (p == nullptr) return allocate(bytes);
   const std::size_t has = usable_size(p);
   // In place while at least half of it is used: who shrinks a little often grows again.

@@ -12,6 +12,8 @@
 #include "mem/pool.h"
 #include "mem/thread_cache.h"
 #include "zokio/base/assert.h"
+#include "zokio/mem/debug.h"
+#include "zokio/mem/mode.h"
 
 namespace zokio::mem {
 namespace {
@@ -255,6 +257,7 @@ uint64_t total_limit() noexcept {
 }
 
 uint64_t trim() {
+  if constexpr (kMode == Mode::Debug) debug::empty_quarantine();
   empty_caches();
   uint64_t released = 0;
   for (unsigned i = 0; i < kPools; ++i) released += pool(i).release_empty();

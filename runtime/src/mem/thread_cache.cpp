@@ -61,6 +61,12 @@ constinit InlineCache no_inline_cache;
 [[gnu::used]] constinit thread_local InlineCache* thread_inline_cache = &no_inline_cache;
 #endif
 
+unsigned Magazine::walk() const noexcept {
+  unsigned blocks = 0;
+  for (FreeBlock* block = head; block != nullptr; block = next_of(block)) ++blocks;
+  return blocks;
+}
+
 FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
                                std::size_t asked) noexcept {
   if (seen_epoch != cache_epoch()) follow_epoch();
@@ -78,6 +84,7 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
   if (timed) refills_to_sample_ = kSampleEvery;
   if (blocks.count == 0) return nullptr;
   received_[p.index()][cls] += blocks.count;
+  if constexpr (kMode == Mode::UltraFast) magazine.hits.add(blocks.count - 1);
   p.counts().refill_bytes.add_shared(blocks.count * class_bytes(cls));
   if (timed) sample(id, blocks, start);
   FreeBlock* block = blocks.pop();
@@ -87,11 +94,15 @@ FreeBlock* ThreadCache::refill(PoolId id, unsigned cls, bool may_exceed, Refusal
 
 void ThreadCache::spill(PoolId id, unsigned cls, FreeBlock* block) noexcept {
   Magazine& magazine = of(id)[cls];
+  if constexpr (kMode == Mode::UltraFast) {
+    magazine.recount();
+    if (!magazine.full()) return push(magazine, block);
+  }
   if (magazine.capacity < magazine.allowed) grow(magazine, cls);
   if (!magazine.full()) return push(magazine, block);
   // The older lot goes: the blocks freed last are those in the processor's cache.
   Batch given = std::exchange(magazine.spare, magazine.take_lot());
-  magazine.frees.add();
+  if constexpr (kMode != Mode::UltraFast) magazine.frees.add();
   Batch first;
   (magazine.capacity > 0 ? first : given).push(block);
   magazine.put_lot(first);
@@ -106,6 +117,8 @@ void ThreadCache::flush(unsigned pool_index, unsigned cls, Batch lot) noexcept {
   int64_t& received = received_[pool_index][cls];
   received -= lot.count;
   Pool& p = pool(pool_index);
+  if constexpr (kMode == Mode::UltraFast)
+    of(static_cast<PoolId>(pool_index))[cls].frees.add(lot.count);
   if (received < 0) {
     p.counts().classes[cls].remote_frees.add_shared(static_cast<uint64_t>(-received));
     received = 0;

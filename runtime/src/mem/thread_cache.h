@@ -90,13 +90,13 @@ class ThreadCache : Pinned, public InlineCache {
   static FreeBlock* pop(Magazine& magazine) noexcept {
     FreeBlock* block = magazine.head;
     magazine.head = next_of(block);
-    magazine.hits.add();
+    magazine.took();
     return block;
   }
   static void push(Magazine& magazine, FreeBlock* block) noexcept {
     set_next(block, magazine.head);
     magazine.head = block;
-    magazine.frees.add();
+    magazine.brought();
   }
   [[gnu::noinline]] FreeBlock* refill(PoolId id, unsigned cls, bool may_exceed, Refusal& why,
                                       std::size_t asked) noexcept;

@@ -16,7 +16,8 @@ TEST_F(LimitsTest, UnknownPool) {
   EXPECT_EQ(set_limit("stacks", 1).error().code, Errc::NotFound);
   EXPECT_EQ(check_limit("stacks", 1).error().code, Errc::NotFound);
   EXPECT_EQ(find_pool("").error().code, Errc::NotFound);
-  for (PoolId id : {PoolId::Frames, PoolId::Buffers, PoolId::Heap}) EXPECT_EQ(find_pool(pool_name(id)), id);
+  for (PoolId id : {PoolId::Frames, PoolId::Buffers, PoolId::Heap})
+    EXPECT_EQ(find_pool(pool_name(id)), id);
 }
 
 TEST_F(LimitsTest, BuffersFailAtTheCapAndServeAgainBelowIt) {

@@ -12,7 +12,9 @@
 
 #include "zokio/base/result.h"
 #include "zokio/mem/chunk.h"
+#include "zokio/mem/debug.h"
 #include "zokio/mem/magazine.h"
+#include "zokio/mem/mode.h"
 
 namespace zokio::mem {
 
@@ -27,6 +29,7 @@ void deallocate_class_slow(void* p, unsigned cls) noexcept;
 // At least `bytes` bytes, aligned to 16; unspecified content. Null when
 // the limit of the pool (or of all pools) does not allow it, or the system has none. 0 is like 1.
 inline void* allocate(std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::allocate(bytes);
 #ifdef ZOKIO_INLINE_CACHE
   if (bytes <= kMaxKept) [[likely]] {
     if (FreeBlock* block = pop_block(inline_cache().heap[kept_class_of(bytes)])) [[likely]]
@@ -38,12 +41,15 @@ inline void* allocate(std::size_t bytes) noexcept {
 
 // Gives back what any function here allocated. Null is allowed.
 inline void deallocate(void* p) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::deallocate(p);
 #ifdef ZOKIO_INLINE_CACHE
   // An offset of 0 is null or an object above kMaxBlock.
   if (offset_in_chunk(p) != 0) [[likely]] {
     InlineCache& cache = inline_cache();
     const std::size_t cls = heap_class_at(p);
-    if (cls != 0 && push_block(cache, cache.heap[cls - 1], p)) [[likely]]
+    // UltraFast does not look whether it is a block of the heap.
+    if ((kMode == Mode::UltraFast || cls != 0) && push_block(cache, cache.heap[cls - 1], p))
+        [[likely]]
       return;
   }
 #endif
@@ -53,6 +59,7 @@ inline void deallocate(void* p) noexcept {
 // The same for who knows the size. Requires: `p` came from allocate(bytes) with the same `bytes`,
 // or is null.
 inline void deallocate(void* p, std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::deallocate(p, bytes);
 #ifdef ZOKIO_INLINE_CACHE
   if (bytes <= kMaxKept && p != nullptr) [[likely]] {
     InlineCache& cache = inline_cache();
@@ -73,6 +80,7 @@ inline constexpr unsigned class_for =
 
 template <std::size_t Bytes, std::size_t Alignment = kAlignment>
 inline void* allocate() noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::allocate(Bytes);
   constexpr unsigned cls = class_for<Bytes, Alignment>;
 #ifdef ZOKIO_INLINE_CACHE
   if (FreeBlock* block = pop_block(inline_cache().heap[cls])) [[likely]]
@@ -84,6 +92,7 @@ inline void* allocate() noexcept {
 // Requires: `p` came from allocate<Bytes, Alignment>().
 template <std::size_t Bytes, std::size_t Alignment = kAlignment>
 inline void deallocate(void* p) noexcept {
+  if constexpr (kMode == Mode::Debug) return debug::deallocate(p, Bytes);
   constexpr unsigned cls = class_for<Bytes, Alignment>;
 #ifdef ZOKIO_INLINE_CACHE
   InlineCache& cache = inline_cache();

@@ -11,6 +11,7 @@
 #include <cstddef>
 
 #include "zokio/mem/magazine.h"
+#include "zokio/mem/mode.h"
 
 namespace zokio::mem {
 
@@ -23,6 +24,7 @@ void free_frame_slow(void* frame, std::size_t bytes) noexcept;
 // stays `shrinking` until it is below again; when the system has no memory left, the process
 // aborts.
 inline void* allocate_frame(std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return allocate_frame_slow(bytes);
   if (bytes <= kMaxKept) [[likely]] {
     if (FreeBlock* block = pop_block(inline_cache().frames[kept_class_of(bytes)])) [[likely]]
       return block;
@@ -32,6 +34,7 @@ inline void* allocate_frame(std::size_t bytes) noexcept {
 
 // Requires: `frame` came from allocate_frame(bytes) with the same `bytes`. Null is allowed.
 inline void free_frame(void* frame, std::size_t bytes) noexcept {
+  if constexpr (kMode == Mode::Debug) return free_frame_slow(frame, bytes);
   if (bytes <= kMaxKept && frame != nullptr) [[likely]] {
     InlineCache& cache = inline_cache();
     if (push_block(cache, cache.frames[kept_class_of(bytes)], frame)) [[likely]]

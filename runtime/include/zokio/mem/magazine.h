@@ -11,6 +11,7 @@
 #include "zokio/base/atomic.h"
 #include "zokio/base/cache_line.h"
 #include "zokio/base/sanitizer.h"
+#include "zokio/mem/mode.h"
 #include "zokio/mem/size_class.h"
 #include "zokio/stats/counter.h"
 
@@ -39,6 +40,10 @@ struct Batch {
 // the figures, and the difference of the two says how many blocks there are, since `full_at` is
 // moved whenever blocks come or go otherwise. So a hit and a free write one word each beside the
 // list. All words 0: an empty magazine that takes nothing.
+//
+// In the mode UltraFast hits are not counted, and frees only down, in `full_at`: how many the lot
+// has room for if no hit comes. When that is used up, the lot is counted by walking along it. The
+// two counters are then of whole lots: blocks that came from the central lists and went to them.
 struct alignas(kCacheLine) Magazine {
   FreeBlock* head = nullptr;
   stats::Counter hits;
@@ -48,10 +53,14 @@ struct alignas(kCacheLine) Magazine {
   unsigned capacity = 0;  // of each lot; 0 while the pool shrinks
   unsigned allowed = 0;   // what capacity may grow to
 
-  int64_t balance() const noexcept { return static_cast<int64_t>(frees.read() - hits.read()); }
+  int64_t balance() const noexcept {
+    if constexpr (kMode == Mode::UltraFast) return 0;
+    return static_cast<int64_t>(frees.read() - hits.read());
+  }
   bool full() const noexcept { return balance() >= full_at; }
   // The blocks of the lot in use. Thread: the owner's.
   unsigned count() const noexcept {
+    if constexpr (kMode == Mode::UltraFast) return walk();
     return static_cast<unsigned>(int64_t{capacity} - (full_at - balance()));
   }
   void set_capacity(unsigned blocks) noexcept {
@@ -68,6 +77,21 @@ struct alignas(kCacheLine) Magazine {
     head = lot.head;
     full_at = balance() + int64_t{capacity} - int64_t{lot.count};
   }
+  // A block of the lot in use was taken, or put there.
+  void took() noexcept {
+    if constexpr (kMode != Mode::UltraFast) hits.add();
+  }
+  void brought() noexcept {
+    if constexpr (kMode == Mode::UltraFast)
+      --full_at;
+    else
+      frees.add();
+  }
+  // UltraFast: makes full() exact.
+  void recount() noexcept { full_at = int64_t{capacity} - int64_t{walk()}; }
+
+ private:
+  unsigned walk() const noexcept;
 };
 
 struct InlineCache {
@@ -129,7 +153,7 @@ inline FreeBlock* pop_block(Magazine& magazine) noexcept {
   if (block == nullptr) [[unlikely]]
     return nullptr;
   magazine.head = block->next;
-  magazine.hits.add();
+  magazine.took();
   return block;
 }
 inline bool push_block(InlineCache& cache, Magazine& magazine, void* p) noexcept {
@@ -138,7 +162,7 @@ inline bool push_block(InlineCache& cache, Magazine& magazine, void* p) noexcept
   auto* block = static_cast<FreeBlock*>(p);
   block->next = magazine.head;
   magazine.head = block;
-  magazine.frees.add();
+  magazine.brought();
   return true;
 }
 
