@@ -11,10 +11,11 @@
 
 #include "model/explorer.h"
 #include "sched/scheduler.h"
+#include "zokio/mem/pools.h"
 #include "zokio/mem/thread_cache.h"
 #include "zokio/spawn.h"
 
-// Workers without a memory cache: it has a model of its own.
+// Workers without a memory cache: it has a model of its own. And no watchdog that looks after it.
 namespace zokio::mem {
 ThreadCache* acquire_thread_cache() noexcept {
   return nullptr;
@@ -24,6 +25,9 @@ void set_current_cache(ThreadCache*) noexcept {}
 void park_thread_cache(ThreadCache*) noexcept {}
 void unpark_thread_cache(ThreadCache*) noexcept {}
 void drain_parked_cache(ThreadCache*) noexcept {}
+Instant tend(Instant) noexcept {
+  return Instant::never();
+}
 }  // namespace zokio::mem
 
 namespace zokio::sched {
