@@ -10,23 +10,23 @@
 namespace zokio::mem {
 namespace {
 
-constinit SpinLock lock;  // one writer at a time
+constinit SpinLock adding;  // one writer at a time
 // Filled from the front. Ordering: release publishes the pool; pairs with the acquire in at().
-constinit std::array<std::atomic<ClientPool*>, kClientPools> all{};
+constinit std::array<std::atomic<ClientPool*>, kClientPools> client_pools{};
 
 ClientPool* at(unsigned i) noexcept {
-  return i < kClientPools ? all[i].load(std::memory_order_acquire) : nullptr;
+  return i < kClientPools ? client_pools[i].load(std::memory_order_acquire) : nullptr;
 }
 
 }  // namespace
 
 void add_client_pool(ClientPool& pool) noexcept {
-  const std::scoped_lock guard(lock);
+  const std::scoped_lock guard(adding);
   unsigned i = 0;
   for (; ClientPool* known = at(i); ++i)
     if (known == &pool) return;
   ZOKIO_CHECK(i < kClientPools, "more pools of other modules than there is room for");
-  all[i].store(&pool, std::memory_order_release);
+  client_pools[i].store(&pool, std::memory_order_release);
 }
 
 ClientPool* find_client_pool(std::string_view name) noexcept {
