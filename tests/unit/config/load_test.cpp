@@ -41,6 +41,16 @@ blocking_threads = 2
 frames_limit = 1048576
 buffers_limit = "64MiB"
 heap_limit = "32MiB"
+frames_thread_cache = "1MiB"
+buffers_thread_cache = "2MiB"
+heap_thread_cache = "3MiB"
+frames_central_cache = "4MiB"
+buffers_central_cache = "5MiB"
+heap_central_cache = "6MiB"
+buffers_when_full = "wait"
+heap_when_full = "overflow"
+decay = "11s"
+huge_pages = true
 [rpc]
 runtime_dir = "/r"
 socket_mode = "0600"
@@ -76,7 +86,10 @@ level = "debug"
   want.memory_limit = {1ull << 30};
   want.state_dir = "/s";
   want.io = {"epoll", "dedicated", 64, 2};
-  want.pools = {{1048576}, {64ull << 20}, {32ull << 20}};
+  want.pools = {{1048576},    {64ull << 20}, {32ull << 20}, {1ull << 20},
+                {2ull << 20}, {3ull << 20},  {4ull << 20},  {5ull << 20},
+                {6ull << 20}, "wait",        "overflow",    {std::chrono::seconds(11)},
+                true};
   want.rpc = {"/r", "0600", "zokio", {1ull << 20}, false};
   want.http = {"[::1]:1234"};
   want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};

@@ -191,10 +191,10 @@ TEST_P(FileTest, BeneathCannotBeLeft) {
     ASSERT_GE(fd, 0);
     close(fd);
   }
-  ASSERT_EQ(symlink("../secret", (dir / "root/link_to_secret").c_str()), 0);
-  ASSERT_EQ(symlink("../..", (dir / "root/sub/link_up").c_str()), 0);
-  ASSERT_EQ(symlink("sub", (dir / "root/link_to_sub").c_str()), 0);
-  ASSERT_EQ(symlink("inside", (dir / "root/sub/link_inside").c_str()), 0);
+  ASSERT_EQ(::symlink("../secret", (dir / "root/link_to_secret").c_str()), 0);
+  ASSERT_EQ(::symlink("../..", (dir / "root/sub/link_up").c_str()), 0);
+  ASSERT_EQ(::symlink("sub", (dir / "root/link_to_sub").c_str()), 0);
+  ASSERT_EQ(::symlink("inside", (dir / "root/sub/link_inside").c_str()), 0);
   ASSERT_TRUE(runtime_->block_on(escapes, dir.path()).has_value());
 }
 

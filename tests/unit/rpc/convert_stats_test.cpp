@@ -95,9 +95,9 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
   p.classes = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 90, 2, 17, 18}};
   s.pools = {p};
   zokio::ReactorSnapshot r{
-      1, zokio::ReactorState::Active, "io_uring", "f", "worker-1", 1, 2, 3, 4, 5, 6, 7};
+      1, zokio::ReactorState::Active, "io_uring", "f", "worker-1", 1, 2, 3, 4, 5, 6, 7, 8, "yes"};
   zokio::IoOpSnapshot op{"read", "io_uring", 1, 2, 3, 4, some_values()};
-  s.io = {1, "epoll", "EPERM", {r}, {op}, 5};
+  s.io = {1, "epoll", "EPERM", {r}, {op}, 5, {}};
   zokio::v1::Stats out;
   write_runtime(out, s);
   std::vector<std::string> unset;
