@@ -202,7 +202,7 @@ Task<void> cut_anywhere(TlsContext client, TlsContext server) {
   unsigned ended = 0;
   unsigned cut = 0;
   co_await test::cancel_at_every_point([&](unsigned) { return spawn(talk, client, server); }, 48,
-                                       &ended, &cut);
+                                       &ended, &cut, Errc::DataLoss);
   EXPECT_GT(cut, 0u);
   // A read that was cut off goes on.
   auto pair = co_await make_pair(client, server, "a.test");

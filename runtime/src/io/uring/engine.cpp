@@ -22,6 +22,12 @@ constexpr uint64_t kBellCancelKey = ~uint64_t{0};
 // trip through the kernel, and what is not over after this many is not transient.
 constexpr uint8_t kMaxRetries = 32;
 
+// A splice that is cancelled lets one of the kernel's own numbers out, with which a system call
+// asks to be restarted (ERESTARTSYS and its like, 512 to 516): it was interrupted.
+int32_t known_errno(int32_t result) noexcept {
+  return result <= -512 && result >= -516 ? -EINTR : result;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe) {
@@ -251,7 +257,7 @@ void UringEngine::on_bell() noexcept {
 }
 
 void UringEngine::on_completion(const os::Ring::Completion& completion) noexcept {
-  const int32_t result = completion.result;
+  const int32_t result = known_errno(completion.result);
   Op* op = reactor_.table().find(completion.user_data);
   ZOKIO_CHECK(op != nullptr, "a completion for an operation that is not in flight");
   if (op->interest() == 0) --finite_in_flight_;
