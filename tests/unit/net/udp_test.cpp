@@ -134,12 +134,8 @@ Task<void> full_queue(std::string path) {
     }
     EXPECT_EQ(sent_one.n.error().code, Errc::Cancelled);
     EXPECT_EQ(as_text(sent_one.buffer.bytes()), "y");
-    mem::Buffer rest = *mem::lease(16);
-    for (;;) {
-      auto got = co_await with_timeout(receiver->recv_from(std::move(rest)), milliseconds(20));
-      CO_ASSERT_OK(got);
-      if (!got->n.has_value()) break;
-      rest = std::move(got->buffer);
+    char rest[16];
+    while (recv(receiver->fd(), rest, sizeof rest, MSG_DONTWAIT) >= 0) {
     }
   }
   auto gone =
