@@ -121,7 +121,13 @@ void* reallocate(void* p, std::size_t bytes) noexcept {
   if (p == nullptr) return allocate(bytes);
   const std::size_t has = usable_size(p);
   // In place while at least half of it is used: who shrinks a little often grows again.
-  if (bytes <= has && bytes >= has / 2) return p;
+  const bool in_place = bytes <= has && bytes >= has / 2;
+  if (offset_in_chunk(p) != 0) {
+    // What was asked for before is behind it no longer, and what is copied may be all of the block.
+    unpoison(p, has);
+    if (in_place) poison(static_cast<std::byte*>(p) + bytes, has - bytes);
+  }
+  if (in_place) return p;
   void* to = allocate(bytes);
   if (to == nullptr) return nullptr;
   const std::size_t kept = std::min(has, bytes);
