@@ -122,12 +122,12 @@ void* reallocate(void* p, std::size_t bytes) noexcept {
   const std::size_t has = usable_size(p);
   // In place while at least half of it is used: who shrinks a little often grows again.
   const bool in_place = bytes <= has && bytes >= has / 2;
-  if (offset_in_chunk(p) != 0) {
-    // What was asked for before is behind it no longer, and what is copied may be all of the block.
-    unpoison(p, has);
-    if (in_place) poison(static_cast<std::byte*>(p) + bytes, has - bytes);
+  // What is copied may be all of the block; and what is not asked for begins elsewhere from now on.
+  unpoison(p, has);
+  if (in_place) {
+    poison(static_cast<std::byte*>(p) + bytes, has - bytes);
+    return p;
   }
-  if (in_place) return p;
   void* to = allocate(bytes);
   if (to == nullptr) return nullptr;
   const std::size_t kept = std::min(has, bytes);
