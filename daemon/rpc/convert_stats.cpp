@@ -77,8 +77,9 @@ void write_scheduler(v1::SchedulerStats& out, const zokio::SchedulerSnapshot& fr
   *out.mutable_poll() = summary_of(from.poll_ns);
 }
 
-void write_class(v1::PoolClassStats& out, const zokio::ClassSnapshot& from) {
-  out.set_block_bytes(from.block_bytes);
+// What a pool and one of its classes have in common.
+template <class Out, class From>
+void write_figures(Out& out, const From& from) {
   out.set_in_use_bytes(from.in_use_bytes);
   out.set_cached_bytes(from.cached_bytes);
   out.set_high_water_bytes(from.high_water_bytes);
@@ -101,34 +102,20 @@ void write_class(v1::PoolClassStats& out, const zokio::ClassSnapshot& from) {
   out.set_reuse_rate(from.reuse_rate());
 }
 
+void write_class(v1::PoolClassStats& out, const zokio::ClassSnapshot& from) {
+  write_figures(out, from);
+  out.set_block_bytes(from.block_bytes);
+}
+
 void write_pool(v1::PoolStats& out, const zokio::PoolSnapshot& from) {
+  write_figures(out, from);
   out.set_name(from.name);
   out.set_limit_bytes(from.limit_bytes);
-  out.set_in_use_bytes(from.in_use_bytes);
-  out.set_cached_bytes(from.cached_bytes);
-  out.set_high_water_bytes(from.high_water_bytes);
-  out.set_objects_in_use(from.objects_in_use);
-  out.set_hits_thread(from.hits_thread);
-  out.set_hits_shared(from.hits_shared);
-  out.set_misses_os(from.misses_os);
-  out.set_frees(from.frees);
   out.set_refill_bytes(from.refill_bytes);
-  out.set_released_bytes(from.released_bytes);
   out.set_failures_limit(from.failures_limit);
   out.set_failures_os(from.failures_os);
   out.set_shrinking(from.shrinking);
-  out.set_refills(from.refills);
-  out.set_flushes(from.flushes);
-  out.set_remote_frees(from.remote_frees);
-  out.set_central_locks(from.central_locks);
-  out.set_central_contended(from.central_contended);
-  out.set_committed_bytes(from.committed_bytes);
-  out.set_stranded_bytes(from.stranded_bytes);
-  out.set_requested_bytes(from.requested_bytes);
-  out.set_fragmentation(from.fragmentation());
   out.set_utilisation(from.utilisation());
-  out.set_hit_rate(from.hit_rate());
-  out.set_reuse_rate(from.reuse_rate());
   *out.mutable_hit() = summary_of(from.hit_ns);
   *out.mutable_miss() = summary_of(from.miss_ns);
   out.set_allocation_p50_ns(from.allocation_ns(0.5));
