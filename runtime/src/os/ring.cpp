@@ -174,6 +174,12 @@ bool Ring::next_completion(Completion& out) noexcept {
   return true;
 }
 
+uint64_t Ring::completion_ahead(unsigned ahead, uint64_t none) const noexcept {
+  const unsigned head = load_relaxed(ring_.cq.khead);
+  if (load_acquire(ring_.cq.ktail) - head <= ahead) return none;
+  return ring_.cq.cqes[(head + ahead) & ring_.cq.ring_mask].user_data;
+}
+
 std::string Ring::features() const {
   static constexpr std::array<std::pair<unsigned, std::string_view>, 5> kNames = {{
       {IORING_SETUP_SINGLE_ISSUER, "single_issuer"},

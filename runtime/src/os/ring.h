@@ -56,6 +56,9 @@ class Ring : Pinned {
   };
   // Takes the oldest completion. False when there is none.
   bool next_completion(Completion& out) noexcept;
+  // The user data of the completion that stands `ahead` behind the oldest; `none` if there is no
+  // such one yet.
+  uint64_t completion_ahead(unsigned ahead, uint64_t none) const noexcept;
 
   // `memory` is a ring of `count` buffers (os/buffer_ring.h). Errors: by errno.
   Result<void> register_buffers(void* memory, unsigned count, uint16_t group) noexcept;

@@ -55,6 +55,7 @@ class UringEngine final : public Engine {
   void attempt(Op& op) noexcept;
   bool can_pick() noexcept;
   void on_cancel_completion(OpTable::Key key, int32_t result) noexcept;
+  void prefetch_ahead() noexcept;
   void on_bell() noexcept;
 
   // Constant after construction.
