@@ -194,6 +194,33 @@ class Jobs(CtlTest):
         self.assertEqual(watch.returncode, 130)
 
 
+class JobClient(CtlTest):
+    """ctl/examples/job_client: what a C++ program on our runtime makes of the service."""
+
+    def test_commands_run_at_once_and_each_end_is_told(self):
+        # Only together can they end: each waits for the other's file.
+        meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.01; done"
+        commands = [meet.format(self.daemon.data, "a", "b"), meet.format(self.daemon.data, "b", "a"),
+                    "exit 3"]
+        ran = subprocess.run([BIN / "examples" / "job_client", self.daemon.address, *commands],
+                             capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(ran.returncode, 1, ran.stdout + ran.stderr)
+        ends = {line[:line.rindex(":")]: line for line in ran.stdout.splitlines()}
+        for command in commands[:2]:
+            self.assertIn("JOB_STATE_SUCCEEDED, exit code 0", ends[command])
+        self.assertIn("JOB_STATE_FAILED, exit code 3", ends["exit 3"])
+
+    def test_an_address_where_nobody_is(self):
+        ran = subprocess.run([BIN / "examples" / "job_client", "unix:///nowhere/socket", "true"],
+                             capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(ran.returncode, 1, ran.stdout + ran.stderr)
+        self.assertIn("true: ", ran.stdout)
+
+    def test_it_stays_short(self):
+        source = pathlib.Path(__file__).parents[2] / "ctl" / "examples" / "job_client.cpp"
+        self.assertLess(len(source.read_text().splitlines()), 80)
+
+
 class Runtime(CtlTest):
     arguments = ("--set", "workers=2", "--set", "reactors=1")
 
