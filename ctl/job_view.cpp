@@ -13,6 +13,8 @@
 namespace zokioctl {
 namespace {
 
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
 using google::protobuf::util::TimeUtil;
 
 std::string lower_name(const std::string& name, size_t prefix) {
@@ -23,27 +25,62 @@ std::string lower_name(const std::string& name, size_t prefix) {
   return out;
 }
 
+// What tells two jobs of a kind apart: the first of these fields that the kind has.
+constexpr const char* kTelling[] = {"source", "path", "url", "listen", "name", "seed"};
+
+std::string scalar_text(const Message& message, const FieldDescriptor& field) {
+  const auto& r = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      return r.GetString(message, &field);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return std::to_string(r.GetUInt64(message, &field));
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return std::to_string(r.GetUInt32(message, &field));
+    case FieldDescriptor::CPPTYPE_INT32:
+      return std::to_string(r.GetInt32(message, &field));
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return r.GetBool(message, &field) ? "true" : "false";
+    default:
+      return {};
+  }
+}
+
 std::string what(const v1::JobSpec& spec) {
-  switch (spec.work_case()) {
-    case v1::JobSpec::kExec: {
-      std::string out;
-      for (const auto& word : spec.exec().argv()) out += (out.empty() ? "" : " ") + word;
-      return out;
-    }
-    case v1::JobSpec::kFileChecksum:
-      return spec.file_checksum().path();
-    case v1::JobSpec::kFileCopy:
-      return spec.file_copy().source() + " -> " + spec.file_copy().destination();
-    case v1::JobSpec::kSyntheticSpawn:
-      return "seed " + std::to_string(spec.synthetic_spawn().seed());
-    case v1::JobSpec::kSyntheticAlloc:
-      return "seed " + std::to_string(spec.synthetic_alloc().seed());
-    case v1::JobSpec::kSyntheticFile:
-      return "seed " + std::to_string(spec.synthetic_file().seed());
-    case v1::JobSpec::WORK_NOT_SET:
-      break;
+  if (spec.work_case() == v1::JobSpec::WORK_NOT_SET) return {};
+  if (spec.has_exec()) {
+    std::string out;
+    for (const auto& word : spec.exec().argv()) out += (out.empty() ? "" : " ") + word;
+    return out;
+  }
+  const auto* field = spec.GetReflection()->GetOneofFieldDescriptor(
+      spec, v1::JobSpec::descriptor()->FindOneofByName("work"));
+  const Message& work = spec.GetReflection()->GetMessage(spec, field);
+  for (const std::string name : kTelling) {
+    const auto* telling = work.GetDescriptor()->FindFieldByName(name);
+    if (telling == nullptr) continue;
+    std::string out = (name == "seed" ? "seed " : "") + scalar_text(work, *telling);
+    if (const auto* to = work.GetDescriptor()->FindFieldByName("destination"))
+      out += " -> " + scalar_text(work, *to);
+    return out;
   }
   return {};
+}
+
+// "files 3, bytes 120": the fields of a result that are set.
+std::string field_texts(const v1::JobResult& result) {
+  const auto* oneof = result.GetReflection()->GetOneofFieldDescriptor(
+      result, v1::JobResult::descriptor()->FindOneofByName("result"));
+  const Message& message = result.GetReflection()->GetMessage(result, oneof);
+  std::vector<const FieldDescriptor*> set;
+  message.GetReflection()->ListFields(message, &set);
+  std::string out;
+  for (const auto* field : set) {
+    if (field->is_repeated() || field->name() == "sha256") continue;
+    const std::string text = scalar_text(message, *field);
+    out += (out.empty() ? "" : ", ") + field->name() + " " + text;
+  }
+  return out;
 }
 
 std::string text_of(const v1::JobResult& result) {
@@ -56,13 +93,17 @@ std::string text_of(const v1::JobResult& result) {
              result.file_checksum().xxh3();
     case v1::JobResult::kFileCopy:
       return format_bytes(result.file_copy().bytes()) + ", xxh3 " + result.file_copy().xxh3();
+    case v1::JobResult::kFileCompress:
+      return format_bytes(result.file_compress().bytes_read()) + " -> " +
+             format_bytes(result.file_compress().bytes_written());
     case v1::JobResult::kSynthetic:
       return std::to_string(result.synthetic().operations()) + " operations, checksum " +
              result.synthetic().checksum();
     case v1::JobResult::RESULT_NOT_SET:
-      break;
+      return {};
+    default:
+      return field_texts(result);
   }
-  return {};
 }
 
 std::chrono::nanoseconds between(const google::protobuf::Timestamp& from,
@@ -167,6 +208,10 @@ void print_job(std::ostream& out, const v1::Job& job) {
     line(out, "xxh3", job.result().file_checksum().xxh3());
     line(out, "sha256", job.result().file_checksum().sha256());
     line(out, "manifest", job.result().file_checksum().manifest_path());
+  }
+  if (job.result().has_file_compress()) {
+    line(out, "xxh3", job.result().file_compress().xxh3());
+    line(out, "sha256", job.result().file_compress().sha256());
   }
   if (job.result().has_file_copy()) {
     line(out, "xxh3", job.result().file_copy().xxh3());

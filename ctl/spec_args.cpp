@@ -106,7 +106,9 @@ const FieldDescriptor* work_field(const std::string& kind) {
 // The fields that stand without their names.
 std::vector<std::string> positional_fields(const std::string& kind) {
   if (kind == "file.checksum") return {"path"};
-  if (kind == "file.copy") return {"source", "destination"};
+  if (kind == "file.scrub") return {"path", "manifest_path"};
+  if (kind == "file.copy" || kind == "file.compress" || kind == "file.decompress")
+    return {"source", "destination"};
   return {};
 }
 

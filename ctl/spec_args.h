@@ -27,8 +27,7 @@ std::expected<void, Failure> set_field(google::protobuf::Message& message, std::
 // "seed tasks fanout": what set_field takes.
 std::string field_names(const google::protobuf::Message& message);
 
-// The kind and its words: argv for exec, PATH for file.checksum, SRC DST for file.copy, key=value
-// for every kind. `rest` is what followed "--". An unknown kind is left to zokiod to refuse.
+// The kind and its words: argv for exec, paths for the file kinds, key=value for every kind. `rest` is what followed "--". An unknown kind is left to zokiod to refuse.
 std::expected<void, Failure> read_work(v1::JobSpec& spec, const std::string& kind,
                                        const std::vector<std::string>& words,
                                        const std::vector<std::string>& rest);

@@ -6,8 +6,10 @@
 namespace zokiod::kinds {
 namespace {
 
-constexpr std::array<const KindInfo*, 6> kKinds = {
-    &kExec, &kFileChecksum, &kFileCopy, &kSyntheticAlloc, &kSyntheticFile, &kSyntheticSpawn};
+constexpr std::array<const KindInfo*, 15> kKinds = {
+    &kExec,           &kFileChecksum,   &kFileCompress,     &kFileCopy,        &kFileDecompress,
+    &kFileScrub,      &kSyntheticAlloc, &kSyntheticChannel, &kSyntheticFanout, &kSyntheticFile,
+    &kSyntheticSpawn, &kSyntheticSpin,  &kSyntheticTcp,     &kSyntheticTimer,  &kSyntheticYield};
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 //
 //   walk (names only) -> sort -> digest kFilesAtATime files at a time -> manifest, in order
 //
-// A manifest line is "SHA256  XXH3  SIZE  PATH", PATH relative, with "\\", "\n" and "\r" escaped.
+// A line of the manifest is that of manifest.h, its path relative to the tree.
 // The result's digests are those of the manifest, so two equal trees have equal results.
 
 #include <fmt/format.h>
@@ -14,6 +14,7 @@
 
 #include "kinds/catalog.h"
 #include "kinds/digest.h"
+#include "kinds/manifest.h"
 #include "kinds/paths.h"
 #include "kinds/replace_file.h"
 #include "kinds/stream.h"
@@ -110,21 +111,6 @@ Task<model::Reported<>> walk(Tree& tree) {
   co_return model::Reported<>();
 }
 
-std::string escaped(std::string_view path) {
-  std::string out;
-  for (const char c : path) {
-    if (c == '\\')
-      out += "\\\\";
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\r')
-      out += "\\r";
-    else
-      out += c;
-  }
-  return out;
-}
-
 class DigestSink final : public BlockSink {
  public:
   explicit DigestSink(Tree& tree) : tree_(tree) {}
@@ -146,8 +132,7 @@ Task<Result<void>> digest_one(Tree& tree, Item& item) {
                co_await File::open_beneath(tree.root, item.path, {.regular_only = true}));
   DigestSink sink(tree);
   ZOKIO_CO_TRY(const uint64_t size, co_await stream_file(file, sink));
-  const std::string xxh3 = sink.digest.xxh3();
-  item.line = fmt::format("{}  {}  {}  {}\n", sink.digest.sha256(), xxh3, size, escaped(item.path));
+  item.line = manifest_line({item.path, sink.digest.sha256(), sink.digest.xxh3(), size}) + "\n";
   co_return Result<void>();
 }
 

@@ -62,6 +62,28 @@ zokio::Task<model::Reported<Rooted>> open_root(std::string path, const Policy& p
   co_return out;
 }
 
+zokio::Task<model::Reported<zokio::fs::File>> open_source(std::string path, const Policy& policy) {
+  auto rooted = co_await open_root(path, policy);
+  if (!rooted) co_return std::unexpected(std::move(rooted.error()));
+  auto file =
+      co_await zokio::fs::File::open_beneath(rooted->root, rooted->rest, {.regular_only = true});
+  if (!file) co_return path_error(file.error(), "open", path);
+  co_return *std::move(file);
+}
+
+zokio::Task<model::Reported<zokio::fs::File>> open_tree_root(std::string path,
+                                                             const Policy& policy) {
+  auto rooted = co_await open_root(path, policy);
+  if (!rooted) co_return std::unexpected(std::move(rooted.error()));
+  auto directory =
+      co_await zokio::fs::File::open_beneath(rooted->root, rooted->rest, {.directory = true});
+  if (!directory && directory.error().os_errno == ENOTDIR)
+    directory = co_await zokio::fs::File::open_beneath(
+        rooted->root, split_parent(rooted->rest).first, {.directory = true});
+  if (!directory) co_return path_error(directory.error(), "open", path);
+  co_return *std::move(directory);
+}
+
 std::pair<std::string, std::string> split_parent(const std::string& relative) {
   const size_t slash = relative.rfind('/');
   if (slash == std::string::npos) return {".", relative};

@@ -32,6 +32,13 @@ struct Rooted {
 // Requires: check_path and authorize_path were content.
 zokio::Task<model::Reported<Rooted>> open_root(std::string path, const Policy& policy);
 
+// A regular file to read. A FIFO, a device or a symbolic link in its place is refused, not waited
+// for.
+zokio::Task<model::Reported<zokio::fs::File>> open_source(std::string path, const Policy& policy);
+// The directory `path`, or that of the file `path`: what names of a manifest are relative to.
+zokio::Task<model::Reported<zokio::fs::File>> open_tree_root(std::string path,
+                                                             const Policy& policy);
+
 // "a/b/c" -> "a/b" and "c"; "c" -> "." and "c".
 std::pair<std::string, std::string> split_parent(const std::string& relative);
 

@@ -11,6 +11,7 @@
 #include "kinds/buffers.h"
 #include "kinds/catalog.h"
 #include "kinds/mix.h"
+#include "kinds/synthetic.h"
 #include "model/limits.h"
 #include "zokio/join.h"
 #include "zokio/simd/pattern.h"
@@ -50,13 +51,6 @@ void validate(const model::JobSpec& job, Violations& out) {
   above(out, "tasks", spec.tasks, kTasksMax);
   above(out, "live_blocks", spec.live_blocks, kLiveMax);
   above(out, "block_size_max_bytes", spec.block_size_max_bytes, model::kSyntheticBlockBytesMax);
-}
-
-bool allowed(const Policy&) {
-  return true;
-}
-model::Reported<> authorize(const model::JobSpec&, const Policy&) {
-  return {};
 }
 
 struct Churn {
@@ -165,9 +159,9 @@ Task<model::Reported<Finished>> run(JobContext& context) {
 
 const KindInfo kSyntheticAlloc = {.name = SyntheticAllocSpec::kKind,
                                   .summary = "takes and returns pool buffers and checks them",
-                                  .allowed = allowed,
+                                  .allowed = synthetic::allowed,
                                   .validate = validate,
-                                  .authorize = authorize,
+                                  .authorize = synthetic::authorize,
                                   .run = run};
 
 }  // namespace zokiod::kinds

@@ -9,6 +9,7 @@
 #include "kinds/catalog.h"
 #include "kinds/mix.h"
 #include "kinds/paths.h"
+#include "kinds/synthetic.h"
 #include "model/limits.h"
 #include "zokio/fs/dir.h"
 #include "zokio/fs/file.h"
@@ -43,13 +44,6 @@ void validate(const model::JobSpec& job, Violations& out) {
     out.push_back({"spec.synthetic_file.block_bytes",
                    fmt::format("{} is not between {} and {}", spec.block_bytes, kBlockMin,
                                model::kSyntheticBlockBytesMax)});
-}
-
-bool allowed(const Policy&) {
-  return true;
-}
-model::Reported<> authorize(const model::JobSpec&, const Policy&) {
-  return {};
 }
 
 struct Plan {
@@ -144,9 +138,9 @@ Task<model::Reported<Finished>> run(JobContext& context) {
 
 const KindInfo kSyntheticFile = {.name = SyntheticFileSpec::kKind,
                                  .summary = "writes, reads back, compares and removes a file",
-                                 .allowed = allowed,
+                                 .allowed = synthetic::allowed,
                                  .validate = validate,
-                                 .authorize = authorize,
+                                 .authorize = synthetic::authorize,
                                  .run = run};
 
 }  // namespace zokiod::kinds

@@ -11,6 +11,7 @@
 
 #include "kinds/catalog.h"
 #include "kinds/mix.h"
+#include "kinds/synthetic.h"
 #include "model/limits.h"
 #include "zokio/join.h"
 
@@ -45,13 +46,6 @@ void validate(const model::JobSpec& job, Violations& out) {
   if (spec.work > kWorkMax)
     out.push_back(
         {"spec.synthetic_spawn.work", fmt::format("{} is above {}", spec.work, kWorkMax)});
-}
-
-bool allowed(const Policy&) {
-  return true;
-}
-model::Reported<> authorize(const model::JobSpec&, const Policy&) {
-  return {};
 }
 
 struct Tree {
@@ -118,9 +112,9 @@ Task<model::Reported<Finished>> run(JobContext& context) {
 
 const KindInfo kSyntheticSpawn = {.name = SyntheticSpawnSpec::kKind,
                                   .summary = "forks and joins a tree of tasks with a known sum",
-                                  .allowed = allowed,
+                                  .allowed = synthetic::allowed,
                                   .validate = validate,
-                                  .authorize = authorize,
+                                  .authorize = synthetic::authorize,
                                   .run = run};
 
 }  // namespace zokiod::kinds

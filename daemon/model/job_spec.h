@@ -3,8 +3,8 @@
 
 // What was asked for: one plain struct for each kind, and what is common to all.
 //
-// A field is added here, in its fields() function (codec.h uses it for the store) and in the proto.
-// Durations are nanoseconds; sizes carry their unit in the name. Zero means "the default".
+// A field is added here, in its fields() function (the store and the wire go by it) and in the
+// proto. Durations are nanoseconds; sizes carry their unit in the name. Zero means "the default".
 
 #include <cstdint>
 #include <map>
@@ -75,8 +75,99 @@ struct SyntheticFileSpec {
   friend bool operator==(const SyntheticFileSpec&, const SyntheticFileSpec&) = default;
 };
 
-using Work = std::variant<ExecSpec, FileChecksumSpec, FileCopySpec, SyntheticSpawnSpec,
-                          SyntheticAllocSpec, SyntheticFileSpec>;
+// file.scrub: compares the files of a tree with a manifest of their digests.
+struct FileScrubSpec {
+  static constexpr std::string_view kKind = "file.scrub";
+  std::string path;               // the tree: absolute, below a configured root
+  std::string manifest_path;      // as file.checksum or sha256sum writes it
+  uint64_t bytes_per_second = 0;  // read at most that fast; 0: no limit
+  std::string progress_path;      // where to go on from; empty: from the start each time
+  friend bool operator==(const FileScrubSpec&, const FileScrubSpec&) = default;
+};
+
+// file.compress: a zstd file of one file, decompressed again before it gets its name.
+struct FileCompressSpec {
+  static constexpr std::string_view kKind = "file.compress";
+  std::string source;
+  std::string destination;
+  bool overwrite = false;
+  int32_t level = 0;  // 1 to 19; 0: 3
+  friend bool operator==(const FileCompressSpec&, const FileCompressSpec&) = default;
+};
+
+// file.decompress: the content of a zstd file.
+struct FileDecompressSpec {
+  static constexpr std::string_view kKind = "file.decompress";
+  std::string source;
+  std::string destination;
+  bool overwrite = false;
+  uint64_t size_max_bytes = 0;  // of the content; 0: 1 TiB
+  friend bool operator==(const FileDecompressSpec&, const FileDecompressSpec&) = default;
+};
+
+// synthetic.spin: computes, on one or more workers.
+struct SyntheticSpinSpec {
+  static constexpr std::string_view kKind = "synthetic.spin";
+  uint64_t seed = 0;
+  uint64_t iterations = 0;  // of all tasks together; 0: 10 million
+  uint32_t tasks = 0;       // 0: 1
+  friend bool operator==(const SyntheticSpinSpec&, const SyntheticSpinSpec&) = default;
+};
+
+// synthetic.yield: tasks that give up the worker again and again.
+struct SyntheticYieldSpec {
+  static constexpr std::string_view kKind = "synthetic.yield";
+  uint64_t seed = 0;
+  uint32_t tasks = 0;   // 0: 16
+  uint64_t yields = 0;  // of each task; 0: 1000
+  friend bool operator==(const SyntheticYieldSpec&, const SyntheticYieldSpec&) = default;
+};
+
+// synthetic.timer: many timers with seeded delays at the same time.
+struct SyntheticTimerSpec {
+  static constexpr std::string_view kKind = "synthetic.timer";
+  uint64_t seed = 0;
+  uint64_t timers = 0;          // 0: 1000
+  zokio::Duration delay_max{};  // 0: 100 ms
+  friend bool operator==(const SyntheticTimerSpec&, const SyntheticTimerSpec&) = default;
+};
+
+// synthetic.channel: producers and consumers on one bounded channel.
+struct SyntheticChannelSpec {
+  static constexpr std::string_view kKind = "synthetic.channel";
+  uint64_t seed = 0;
+  uint64_t messages = 0;   // of all producers together; 0: 10000
+  uint32_t producers = 0;  // 0: 4
+  uint32_t consumers = 0;  // 0: 4
+  uint32_t capacity = 0;   // 0: 64
+  friend bool operator==(const SyntheticChannelSpec&, const SyntheticChannelSpec&) = default;
+};
+
+// synthetic.fanout: rounds of tasks that are started together and awaited together.
+struct SyntheticFanoutSpec {
+  static constexpr std::string_view kKind = "synthetic.fanout";
+  uint64_t seed = 0;
+  uint64_t rounds = 0;  // 0: 100
+  uint32_t width = 0;   // tasks of a round; 0: 64
+  uint32_t work = 0;    // mixing rounds in each task; 0: 64
+  friend bool operator==(const SyntheticFanoutSpec&, const SyntheticFanoutSpec&) = default;
+};
+
+// synthetic.tcp: connections over loopback whose bytes come back and are compared.
+struct SyntheticTcpSpec {
+  static constexpr std::string_view kKind = "synthetic.tcp";
+  uint64_t seed = 0;
+  uint32_t connections = 0;  // 0: 4
+  uint64_t size_bytes = 0;   // sent on each; 0: 1 MiB
+  uint32_t block_bytes = 0;  // of one write; 0: 16 KiB
+  friend bool operator==(const SyntheticTcpSpec&, const SyntheticTcpSpec&) = default;
+};
+
+using Work =
+    std::variant<ExecSpec, FileChecksumSpec, FileCopySpec, SyntheticSpawnSpec, SyntheticAllocSpec,
+                 SyntheticFileSpec, FileScrubSpec, FileCompressSpec, FileDecompressSpec,
+                 SyntheticSpinSpec, SyntheticYieldSpec, SyntheticTimerSpec, SyntheticChannelSpec,
+                 SyntheticFanoutSpec, SyntheticTcpSpec>;
 
 struct RetryPolicy {
   uint32_t attempts_max = 1;          // counted ones: interrupted attempts are not
@@ -98,14 +189,16 @@ struct JobSpec {
   }
 };
 
-// What an attempt produced, one struct for each kind.
+// What an attempt produced. kName is the field of the message JobResult.
 struct ExecResult {
+  static constexpr std::string_view kName = "exec";
   int32_t exit_code = 0;      // 128 + signal when a signal ended it
   int32_t signal = 0;         // 0: exited by itself
   uint64_t output_bytes = 0;  // written by the command, kept or not
   friend bool operator==(const ExecResult&, const ExecResult&) = default;
 };
 struct FileChecksumResult {
+  static constexpr std::string_view kName = "file_checksum";
   uint64_t files = 0;
   uint64_t bytes = 0;
   uint64_t skipped = 0;       // symbolic links and special files: never followed
@@ -115,21 +208,44 @@ struct FileChecksumResult {
   friend bool operator==(const FileChecksumResult&, const FileChecksumResult&) = default;
 };
 struct FileCopyResult {
+  static constexpr std::string_view kName = "file_copy";
   uint64_t bytes = 0;
   std::string xxh3;
   std::string sha256;
   friend bool operator==(const FileCopyResult&, const FileCopyResult&) = default;
 };
 struct SyntheticResult {
+  static constexpr std::string_view kName = "synthetic";
   uint64_t operations = 0;  // tasks, blocks, or file operations
   uint64_t bytes = 0;
   std::string checksum;  // hexadecimal; equal for equal specs
   friend bool operator==(const SyntheticResult&, const SyntheticResult&) = default;
 };
-using JobResult =
-    std::variant<std::monostate, ExecResult, FileChecksumResult, FileCopyResult, SyntheticResult>;
+struct FileScrubResult {
+  static constexpr std::string_view kName = "file_scrub";
+  uint64_t files = 0;  // of the manifest, with those that an earlier attempt looked at
+  uint64_t bytes = 0;
+  uint64_t damaged = 0;     // another digest or another size
+  uint64_t missing = 0;     // no regular file of that name
+  uint64_t unreadable = 0;  // an error while it was opened or read
+  uint64_t resumed_at = 0;  // files that were looked at before this attempt
+  friend bool operator==(const FileScrubResult&, const FileScrubResult&) = default;
+};
+// Of file.compress and file.decompress.
+struct FileCompressResult {
+  static constexpr std::string_view kName = "file_compress";
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+  std::string xxh3;  // XXH3-128 and SHA-256 of the content, uncompressed
+  std::string sha256;
+  friend bool operator==(const FileCompressResult&, const FileCompressResult&) = default;
+};
+// The store knows a result by its place: a new one goes to the end.
+using JobResult = std::variant<std::monostate, ExecResult, FileChecksumResult, FileCopyResult,
+                               SyntheticResult, FileScrubResult, FileCompressResult>;
 
-// One function for each struct that names its fields: the codec walks it both ways.
+// One function for each struct that names its fields: the codec and the conversion to messages walk
+// it both ways. A name is that of the message's field; a duration has "_ns" behind it.
 template <class V>
 void fields(V& v, ExecSpec& s) {
   v("argv", s.argv);
@@ -171,6 +287,67 @@ void fields(V& v, SyntheticFileSpec& s) {
   v("fsync", s.fsync);
 }
 template <class V>
+void fields(V& v, FileScrubSpec& s) {
+  v("path", s.path);
+  v("manifest_path", s.manifest_path);
+  v("bytes_per_second", s.bytes_per_second);
+  v("progress_path", s.progress_path);
+}
+template <class V>
+void fields(V& v, FileCompressSpec& s) {
+  v("source", s.source);
+  v("destination", s.destination);
+  v("overwrite", s.overwrite);
+  v("level", s.level);
+}
+template <class V>
+void fields(V& v, FileDecompressSpec& s) {
+  v("source", s.source);
+  v("destination", s.destination);
+  v("overwrite", s.overwrite);
+  v("size_max_bytes", s.size_max_bytes);
+}
+template <class V>
+void fields(V& v, SyntheticSpinSpec& s) {
+  v("seed", s.seed);
+  v("iterations", s.iterations);
+  v("tasks", s.tasks);
+}
+template <class V>
+void fields(V& v, SyntheticYieldSpec& s) {
+  v("seed", s.seed);
+  v("tasks", s.tasks);
+  v("yields", s.yields);
+}
+template <class V>
+void fields(V& v, SyntheticTimerSpec& s) {
+  v("seed", s.seed);
+  v("timers", s.timers);
+  v("delay_max_ns", s.delay_max);
+}
+template <class V>
+void fields(V& v, SyntheticChannelSpec& s) {
+  v("seed", s.seed);
+  v("messages", s.messages);
+  v("producers", s.producers);
+  v("consumers", s.consumers);
+  v("capacity", s.capacity);
+}
+template <class V>
+void fields(V& v, SyntheticFanoutSpec& s) {
+  v("seed", s.seed);
+  v("rounds", s.rounds);
+  v("width", s.width);
+  v("work", s.work);
+}
+template <class V>
+void fields(V& v, SyntheticTcpSpec& s) {
+  v("seed", s.seed);
+  v("connections", s.connections);
+  v("size_bytes", s.size_bytes);
+  v("block_bytes", s.block_bytes);
+}
+template <class V>
 void fields(V& v, ExecResult& s) {
   v("exit_code", s.exit_code);
   v("signal", s.signal);
@@ -196,6 +373,22 @@ void fields(V& v, SyntheticResult& s) {
   v("operations", s.operations);
   v("bytes", s.bytes);
   v("checksum", s.checksum);
+}
+template <class V>
+void fields(V& v, FileScrubResult& s) {
+  v("files", s.files);
+  v("bytes", s.bytes);
+  v("damaged", s.damaged);
+  v("missing", s.missing);
+  v("unreadable", s.unreadable);
+  v("resumed_at", s.resumed_at);
+}
+template <class V>
+void fields(V& v, FileCompressResult& s) {
+  v("bytes_read", s.bytes_read);
+  v("bytes_written", s.bytes_written);
+  v("xxh3", s.xxh3);
+  v("sha256", s.sha256);
 }
 
 }  // namespace zokiod::model

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "rpc/convert_work.h"
+
 namespace zokiod::rpc {
 namespace {
 
@@ -36,108 +38,6 @@ void set_time_of(google::protobuf::Timestamp* (v1::Job::*field)(), v1::Job& out,
   if (time.is_set()) set_time(*(out.*field)(), time);
 }
 
-// One overload for each kind, and back.
-model::Work work_of(const v1::ExecSpec& from, Violations& violations) {
-  model::ExecSpec out;
-  out.argv.assign(from.argv().begin(), from.argv().end());
-  out.cwd = from.cwd();
-  out.env = {from.env().begin(), from.env().end()};
-  if (from.has_grace()) out.grace = from_proto(from.grace(), "spec.exec.grace", violations);
-  return out;
-}
-model::Work work_of(const v1::FileChecksumSpec& from) {
-  return model::FileChecksumSpec{from.path(), from.manifest_path()};
-}
-model::Work work_of(const v1::FileCopySpec& from) {
-  return model::FileCopySpec{from.source(), from.destination(), from.overwrite()};
-}
-model::Work work_of(const v1::SyntheticSpawnSpec& from) {
-  return model::SyntheticSpawnSpec{from.seed(), from.tasks(), from.fanout(), from.work()};
-}
-model::Work work_of(const v1::SyntheticAllocSpec& from) {
-  return model::SyntheticAllocSpec{from.seed(), from.operations(), from.tasks(), from.live_blocks(),
-                                   from.block_size_max_bytes()};
-}
-model::Work work_of(const v1::SyntheticFileSpec& from) {
-  return model::SyntheticFileSpec{from.seed(), from.size_bytes(), from.block_bytes(), from.fsync()};
-}
-
-struct WorkWriter {
-  v1::JobSpec& out;
-  void operator()(const model::ExecSpec& from) const {
-    auto* to = out.mutable_exec();
-    to->mutable_argv()->Assign(from.argv.begin(), from.argv.end());
-    to->set_cwd(from.cwd);
-    for (const auto& [key, value] : from.env) (*to->mutable_env())[key] = value;
-    if (from.grace.count() != 0) *to->mutable_grace() = to_proto(from.grace);
-  }
-  void operator()(const model::FileChecksumSpec& from) const {
-    auto* to = out.mutable_file_checksum();
-    to->set_path(from.path);
-    to->set_manifest_path(from.manifest_path);
-  }
-  void operator()(const model::FileCopySpec& from) const {
-    auto* to = out.mutable_file_copy();
-    to->set_source(from.source);
-    to->set_destination(from.destination);
-    to->set_overwrite(from.overwrite);
-  }
-  void operator()(const model::SyntheticSpawnSpec& from) const {
-    auto* to = out.mutable_synthetic_spawn();
-    to->set_seed(from.seed);
-    to->set_tasks(from.tasks);
-    to->set_fanout(from.fanout);
-    to->set_work(from.work);
-  }
-  void operator()(const model::SyntheticAllocSpec& from) const {
-    auto* to = out.mutable_synthetic_alloc();
-    to->set_seed(from.seed);
-    to->set_operations(from.operations);
-    to->set_tasks(from.tasks);
-    to->set_live_blocks(from.live_blocks);
-    to->set_block_size_max_bytes(from.block_size_max_bytes);
-  }
-  void operator()(const model::SyntheticFileSpec& from) const {
-    auto* to = out.mutable_synthetic_file();
-    to->set_seed(from.seed);
-    to->set_size_bytes(from.size_bytes);
-    to->set_block_bytes(from.block_bytes);
-    to->set_fsync(from.fsync);
-  }
-};
-
-struct ResultWriter {
-  v1::JobResult& out;
-  void operator()(const std::monostate&) const {}
-  void operator()(const model::ExecResult& from) const {
-    auto* to = out.mutable_exec();
-    to->set_exit_code(from.exit_code);
-    to->set_signal(from.signal);
-    to->set_output_bytes(from.output_bytes);
-  }
-  void operator()(const model::FileChecksumResult& from) const {
-    auto* to = out.mutable_file_checksum();
-    to->set_files(from.files);
-    to->set_bytes(from.bytes);
-    to->set_skipped(from.skipped);
-    to->set_xxh3(from.xxh3);
-    to->set_sha256(from.sha256);
-    to->set_manifest_path(from.manifest_path);
-  }
-  void operator()(const model::FileCopyResult& from) const {
-    auto* to = out.mutable_file_copy();
-    to->set_bytes(from.bytes);
-    to->set_xxh3(from.xxh3);
-    to->set_sha256(from.sha256);
-  }
-  void operator()(const model::SyntheticResult& from) const {
-    auto* to = out.mutable_synthetic();
-    to->set_operations(from.operations);
-    to->set_bytes(from.bytes);
-    to->set_checksum(from.checksum);
-  }
-};
-
 template <size_t I = 0>
 std::optional<model::Work> default_work(std::string_view kind) {
   if constexpr (I < std::variant_size_v<model::Work>) {
@@ -158,22 +58,7 @@ std::string kind_names(std::index_sequence<I...>) {
 }
 
 model::Work read_work(const v1::JobSpec& spec, Violations& violations) {
-  switch (spec.work_case()) {
-    case v1::JobSpec::kExec:
-      return work_of(spec.exec(), violations);
-    case v1::JobSpec::kFileChecksum:
-      return work_of(spec.file_checksum());
-    case v1::JobSpec::kFileCopy:
-      return work_of(spec.file_copy());
-    case v1::JobSpec::kSyntheticSpawn:
-      return work_of(spec.synthetic_spawn());
-    case v1::JobSpec::kSyntheticAlloc:
-      return work_of(spec.synthetic_alloc());
-    case v1::JobSpec::kSyntheticFile:
-      return work_of(spec.synthetic_file());
-    case v1::JobSpec::WORK_NOT_SET:
-      break;
-  }
+  if (spec.work_case() != v1::JobSpec::WORK_NOT_SET) return work_from_proto(spec, violations);
   if (auto work = default_work(spec.kind())) return *std::move(work);
   const std::string known =
       kind_names(std::make_index_sequence<std::variant_size_v<model::Work>>());
@@ -262,7 +147,7 @@ model::Reported<model::JobSpec> from_proto(const v1::JobSpec& spec) {
 v1::JobSpec to_proto(const model::JobSpec& spec) {
   v1::JobSpec out;
   out.set_kind(std::string(spec.kind()));
-  std::visit(WorkWriter{out}, spec.work);
+  work_to_proto(spec.work, out);
   out.set_priority(spec.priority);
   set_span(&v1::JobSpec::mutable_timeout, out, spec.timeout);
   out.set_max_attempts(spec.retry.attempts_max);
@@ -295,7 +180,7 @@ v1::Job to_proto(const model::Job& job) {
     out.mutable_error()->set_message(job.error.message);
   }
   if (!std::holds_alternative<std::monostate>(job.result))
-    std::visit(ResultWriter{*out.mutable_result()}, job.result);
+    result_to_proto(job.result, *out.mutable_result());
   if (job.progress.done != 0 || job.progress.total != 0) {
     out.mutable_progress()->set_done(job.progress.done);
     out.mutable_progress()->set_total(job.progress.total);

@@ -69,7 +69,7 @@ TEST_P(FileCopyTest, AnExistingDestinationStaysUnlessAskedFor) {
   write(in_root("from"), "new");
   write(in_root("to"), "old");
   EXPECT_REPORT(run(copy("from", "to")), Errc::AlreadyExists, "ALREADY_EXISTS",
-                "copy to " + in_root("to") + ": create: ALREADY_EXISTS (EEXIST: File exists)");
+                "write to " + in_root("to") + ": create: ALREADY_EXISTS (EEXIST: File exists)");
   EXPECT_EQ(read(in_root("to")), "old");
   EXPECT_EQ(names(root()), (Names{"from", "to"}));
   ASSERT_OK(run(copy("from", "to", true)));

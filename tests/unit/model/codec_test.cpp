@@ -31,7 +31,18 @@ std::vector<JobSpec> samples() {
   alloc.work = SyntheticAllocSpec{1, 2, 3, 4, 5};
   JobSpec file;
   file.work = SyntheticFileSpec{9, 1 << 20, 4096, true};
-  return {exec, sum, copy, spawn, alloc, file, JobSpec{}};
+  std::vector<JobSpec> out = {exec, sum, copy, spawn, alloc, file, JobSpec{}};
+  const Work works[] = {FileScrubSpec{"/t", "/m", 7, "/p"},
+                        FileCompressSpec{"/a", "/b", true, -1},
+                        FileDecompressSpec{"/a", "/b", true, UINT64_MAX},
+                        SyntheticSpinSpec{1, 2, 3},
+                        SyntheticYieldSpec{1, 2, 3},
+                        SyntheticTimerSpec{1, 2, 3ms},
+                        SyntheticChannelSpec{1, 2, 3, 4, 5},
+                        SyntheticFanoutSpec{1, 2, 3, 4},
+                        SyntheticTcpSpec{1, 2, 3, 4}};
+  for (const Work& work : works) out.emplace_back().work = work;
+  return out;
 }
 
 TEST(Codec, SpecsRoundTrip) {
@@ -43,9 +54,13 @@ TEST(Codec, SpecsRoundTrip) {
 }
 
 TEST(Codec, ResultsRoundTrip) {
-  const JobResult results[] = {std::monostate{}, ExecResult{-1, 9, 77},
+  const JobResult results[] = {std::monostate{},
+                               ExecResult{-1, 9, 77},
                                FileChecksumResult{1, 2, 3, "ab", "cd", "/m"},
-                               FileCopyResult{5, "x", "y"}, SyntheticResult{1, 2, "00ff"}};
+                               FileCopyResult{5, "x", "y"},
+                               SyntheticResult{1, 2, "00ff"},
+                               FileScrubResult{1, 2, 3, 4, 5, 6},
+                               FileCompressResult{1, 2, "x", "y"}};
   for (const JobResult& result : results) {
     const auto back = decode_result(encode_result(result));
     ASSERT_TRUE(back);

@@ -20,6 +20,15 @@ std::vector<model::JobSpec> full_specs() {
       model::SyntheticSpawnSpec{1, 2, 3, 4},
       model::SyntheticAllocSpec{1, 2, 3, 4, 5},
       model::SyntheticFileSpec{1, 2, 3, true},
+      model::FileScrubSpec{"/srv/t", "/srv/m", 7, "/srv/p"},
+      model::FileCompressSpec{"/srv/a", "/srv/b", true, 19},
+      model::FileDecompressSpec{"/srv/a", "/srv/b", true, 5},
+      model::SyntheticSpinSpec{1, 2, 3},
+      model::SyntheticYieldSpec{1, 2, 3},
+      model::SyntheticTimerSpec{1, 2, seconds(3)},
+      model::SyntheticChannelSpec{1, 2, 3, 4, 5},
+      model::SyntheticFanoutSpec{1, 2, 3, 4},
+      model::SyntheticTcpSpec{1, 2, 3, 4},
   };
   std::vector<model::JobSpec> out;
   for (const auto& work : works) {
@@ -43,7 +52,7 @@ TEST(Convert, EverySpecSurvivesTheWayThereAndBack) {
   }
 }
 
-// A field added to a message without its line in convert.cpp stays at its default: caught here.
+// A field added to a message without its line in fields() stays at its default: caught here.
 TEST(Convert, EveryFieldOfASpecIsSet) {
   for (const auto& spec : full_specs()) {
     const v1::JobSpec message = to_proto(spec);
@@ -163,6 +172,31 @@ TEST(Convert, JobHasItsTimesErrorAndResult) {
   EXPECT_EQ(message.error().code(), "INTERNAL");
   EXPECT_EQ(message.error().reason(), "EXIT_CODE");
   EXPECT_EQ(message.result().exec().exit_code(), 1);
+}
+
+// The same for results.
+TEST(Convert, EveryFieldOfAResultIsSet) {
+  const std::vector<model::JobResult> results = {
+      model::ExecResult{1, 2, 3},
+      model::FileChecksumResult{1, 2, 3, "a", "b", "c"},
+      model::FileCopyResult{1, "a", "b"},
+      model::SyntheticResult{1, 2, "a"},
+      model::FileScrubResult{1, 2, 3, 4, 5, 6},
+      model::FileCompressResult{1, 2, "a", "b"},
+  };
+  ASSERT_EQ(results.size() + 1, std::variant_size_v<model::JobResult>) << "one is missing here";
+  for (const auto& result : results) {
+    model::Job job;
+    job.result = result;
+    const v1::JobResult message = to_proto(job).result();
+    const auto* field = message.GetReflection()->GetOneofFieldDescriptor(
+        message, v1::JobResult::descriptor()->FindOneofByName("result"));
+    ASSERT_NE(field, nullptr) << result.index();
+    const auto& set_in = message.GetReflection()->GetMessage(message, field);
+    std::vector<const google::protobuf::FieldDescriptor*> set;
+    set_in.GetReflection()->ListFields(set_in, &set);
+    EXPECT_EQ(static_cast<int>(set.size()), set_in.GetDescriptor()->field_count()) << field->name();
+  }
 }
 
 TEST(Convert, SucceededJobHasNoError) {
