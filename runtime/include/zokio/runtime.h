@@ -33,6 +33,7 @@ struct RuntimeOptions {
 
   Placement placement = Placement::Inline;
   unsigned ring_entries = 256;                     // of each reactor's submission queue
+  unsigned receive_buffers = 256;                  // of each ring, that receives pick from
   unsigned blocking_threads = 8;                   // at most; started on demand
   std::string thread_name = "zokio";               // prefix of thread names
   Compensation compensation = Compensation::Wake;  // for a worker that is stuck in one task
@@ -113,6 +114,17 @@ class Runtime {
   Task<Result<ResizeReport>> resize_reactors(unsigned count);
   Result<ResizeReport> resize_workers_blocking(unsigned count);
   Result<ResizeReport> resize_reactors_blocking(unsigned count);
+  // The submission queue of every ring, 32 to 4096, rounded up to a power of two; the completion
+  // queue is four times that and at least 4096. Operations go on meanwhile. The report says which
+  // way each ring went, and what was refused; under epoll nothing happens. Errors: InvalidArgument,
+  // by errno (no ring could be changed), DeadlineExceeded/Stalled (no owner came to it in 10 s).
+  Task<Result<ResizeReport>> resize_rings(unsigned entries, RingChange how = RingChange::InPlace);
+  Result<ResizeReport> resize_rings_blocking(unsigned entries,
+                                             RingChange how = RingChange::InPlace);
+  // The buffers of 4 KiB that receives without a buffer pick from, for each ring: a power of two
+  // from 2 to 32768. Reports and errors as above.
+  Task<Result<ResizeReport>> resize_receive_buffers(unsigned count);
+  Result<ResizeReport> resize_receive_buffers_blocking(unsigned count);
   // Immediate: the limit holds from now on, cached blocks above it are returned; with `force` a
   // limit below the bytes in use is taken and converges as blocks are freed
   // (PoolSnapshot::shrinking). Thread: any. "total" is all pools together (`memory_limit`).

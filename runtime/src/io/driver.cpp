@@ -14,9 +14,6 @@
 namespace zokio::io {
 namespace {
 
-constexpr unsigned kMinRingEntries = 32;
-constexpr unsigned kMaxRingEntries = 4096;
-
 // The index of the n-th set bit, counted from the lowest. Requires: n < popcount(set).
 unsigned nth_bit(uint64_t set, unsigned n) noexcept {
   for (; n > 0; --n) set &= set - 1;
@@ -29,7 +26,11 @@ Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options) {
   if (options.ring_entries < kMinRingEntries || options.ring_entries > kMaxRingEntries) {
     return fail(Errc::InvalidArgument, "ring_entries");
   }
+  if (options.receive_buffers < kMinPickBuffers || options.receive_buffers > kMaxPickBuffers) {
+    return fail(Errc::InvalidArgument, "receive_buffers");
+  }
   std::unique_ptr<Driver> driver(new Driver(options));
+  driver->pick_buffers_.store(std::bit_ceil(options.receive_buffers), std::memory_order_relaxed);
   for (unsigned i = 0; i < kReactorSlots; ++i) {
     driver->reactors_[i].driver_ = driver.get();
     driver->reactors_[i].slot_ = i;
@@ -38,6 +39,7 @@ Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options) {
   driver->probe_ = os::probe_uring(options.ring_entries);
   if (driver->probe_.usable) {
     driver->backend_ = Backend::Uring;
+    driver->ring_entries_.store(driver->probe_.entries, std::memory_order_relaxed);
   } else if (options.backend == Backend::Uring) {
     Error error = Error::from_errno(driver->probe_.error, "io_uring_setup");
     error.code = Errc::Unavailable;
@@ -59,8 +61,9 @@ Result<Reactor*> Driver::open_reactor(unsigned slot, std::string_view host) {
   if (!reactor.bell_) {
     ZOKIO_TRY(reactor.bell_, os::make_eventfd());
   }
-  ZOKIO_TRY(auto engine, backend_ == Backend::Uring ? make_uring_engine(reactor, probe_)
-                                                    : make_epoll_engine(reactor));
+  ZOKIO_TRY(auto engine, backend_ == Backend::Uring
+                             ? make_uring_engine(reactor, probe_, ring_sizes())
+                             : make_epoll_engine(reactor));
   reactor.evicted_ = false;
   reactor.drained_ = false;
   reactor.reissued_.store(0, std::memory_order_relaxed);

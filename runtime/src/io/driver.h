@@ -21,10 +21,12 @@
 #include "io/op.h"
 #include "io/op_list.h"
 #include "io/reactor.h"
+#include "io/resize.h"
 #include "os/kernel.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
 #include "zokio/io/options.h"
+#include "zokio/stats/resize_report.h"
 #include "zokio/stats/snapshot.h"
 
 namespace zokio::io {
@@ -32,15 +34,21 @@ namespace zokio::io {
 // As many as fit the one word that says which are active.
 inline constexpr unsigned kReactorSlots = 64;
 
+inline constexpr unsigned kMinRingEntries = 32;
+inline constexpr unsigned kMaxRingEntries = 4096;
+inline constexpr unsigned kMinPickBuffers = 2;
+inline constexpr unsigned kMaxPickBuffers = 32768;
+
 struct DriverOptions {
   Backend backend = Backend::Auto;
   unsigned ring_entries = 256;  // of a submission queue, 32 to 4096, rounded up to a power of two
+  unsigned receive_buffers = 256;  // that receives pick from, of each ring, likewise
 };
 
 class Driver : Pinned {
  public:
   // Probes the kernel and chooses. Errors: Unavailable (Uring wanted and refused, with the errno),
-  // InvalidArgument (ring_entries).
+  // InvalidArgument (ring_entries, receive_buffers).
   static Result<std::unique_ptr<Driver>> create(DriverOptions options);
   // Requires: every reactor is closed, no operation is in flight.
   ~Driver();
@@ -59,6 +67,18 @@ class Driver : Pinned {
 
   // Releases the ring. Requires: reactor.drained(). Thread: its owner.
   void close_reactor(Reactor& reactor) noexcept;
+
+  // Changes the rings of all active reactors, one after the other, and what later ones begin with.
+  // Each is done by its owner between two passes; one that does not come to it by `deadline` does
+  // it later, and is reported as refused. `from` and `requested` of the report are the caller's.
+  // Errors: InvalidArgument (sizes); by errno (no reactor could, nothing was changed);
+  // DeadlineExceeded/Stalled (no owner came to it).
+  // Thread: any, one at a time, not the owner of a reactor.
+  Result<ResizeReport> resize_rings(const RingRequest& request, Instant deadline);
+  RingSizes ring_sizes() const noexcept {
+    return {.entries = ring_entries_.load(std::memory_order_relaxed),
+            .buffers = pick_buffers_.load(std::memory_order_relaxed)};
+  }
 
   // The loop of a dedicated thread: turns until the reactor was retired and is drained, then closes
   // it. To stop the thread: retire(slot). Thread: the one that opened `reactor`.
@@ -112,6 +132,9 @@ class Driver : Pinned {
   // Any thread, atomic.
   std::atomic<uint64_t> active_{0};
   std::atomic<uint32_t> next_{0};
+  // What a reactor that opens begins with.
+  std::atomic<uint32_t> ring_entries_{256};
+  std::atomic<uint32_t> pick_buffers_{256};
   // Operations on the blocking pool, by why they went there.
   stats::Counter blocking_epoll_;
   stats::Counter blocking_no_form_;

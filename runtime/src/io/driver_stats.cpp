@@ -71,6 +71,11 @@ IoSnapshot Driver::snapshot() const {
         .remote_ops = counters.remote_ops.read(),
         .bells = counters.bells.read(),
         .registered_ops = counters.registered_ops.read(),
+        .ring_entries = counters.ring_entries.load(std::memory_order_relaxed),
+        .rings_resized = counters.rings_resized.read(),
+        .rings_replaced = counters.rings_replaced.read(),
+        .rings_draining = counters.rings_draining.load(std::memory_order_relaxed),
+        .receive_buffers = counters.pick_buffers.load(std::memory_order_relaxed),
         .registered_buffers = registered_text(counters.registered.load(std::memory_order_relaxed)),
     });
     for (unsigned kind = 0; kind < kOpKinds; ++kind) add(out.ops[kind], reactor.shard_->ops[kind]);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "io/resize.h"
 #include "os/kernel.h"
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
@@ -43,13 +44,18 @@ class Engine : Pinned {
   // True when nothing of the engine's own is in flight that would need more passes.
   virtual bool quiescent() const noexcept = 0;
 
+  // Changes the size of the ring and of what belongs to it. Called between two passes; may
+  // complete operations.
+  virtual RingOutcome resize(const RingRequest& request) noexcept = 0;
+
   virtual std::string features() const = 0;
 };
 
 // The instant that never waits.
 inline constexpr Instant kNoWait{INT64_MIN};
 
-Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe);
+Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe,
+                                                  const RingSizes& sizes);
 Result<std::unique_ptr<Engine>> make_epoll_engine(Reactor& reactor);
 
 }  // namespace zokio::io

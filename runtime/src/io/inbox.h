@@ -19,7 +19,7 @@ class Op;
 
 // A request about an operation, which holds it: in at most one inbox at a time.
 struct Message {
-  enum class Kind : uint8_t { Start, Cancel };
+  enum class Kind : uint8_t { Start, Cancel, Resize };
 
   Message(Kind k, Op* o) noexcept : kind(k), op(o) {}
 

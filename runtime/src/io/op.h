@@ -67,9 +67,6 @@ inline constexpr unsigned kOpKinds = 21;
 // "read", "write", ... as in the statistics.
 const char* op_name(OpKind kind) noexcept;
 
-// The group of buffers that the kernel picks from, in each ring.
-inline constexpr uint16_t kPickedGroup = 0;
-
 inline constexpr uint32_t kNoOpSlot = UINT32_MAX;
 
 // What an operation is, fixed by its type.
@@ -208,6 +205,9 @@ class Op : private task::Wait {
     Op* prev = nullptr;
     uint8_t phase = 0;
     uint8_t retries = 0;
+    uint8_t lane = 0;     // io_uring: the ring that has it
+    uint8_t group = 0;    // io_uring: the buffers that it picks from
+    bool moving = false;  // io_uring: cancelled inside, to be submitted to the ring in use
   } engine;
 };
 

@@ -7,6 +7,7 @@
 #include "io/driver.h"
 #include "io/engine.h"
 #include "io/op.h"
+#include "io/resize.h"
 #include "os/eventfd.h"
 #include "os/futex.h"
 #include "zokio/base/assert.h"
@@ -95,8 +96,10 @@ void Reactor::read_inbox() noexcept {
     if (message->kind == Message::Kind::Start) {
       stats_.remote_ops.add();
       start(*message->op);
-    } else {
+    } else if (message->kind == Message::Kind::Cancel) {
       on_cancel_message(*message->op);
+    } else {
+      on_resize_order(*static_cast<RingOrder*>(message));
     }
     message = next;
   }
@@ -138,6 +141,19 @@ void Reactor::on_cancel_message(Op& op) noexcept {
   op.cancel_seen_ = true;
   if (op.slot_ != kNoOpSlot) engine_->cancel(op);
   op.cancel_delivered();
+}
+
+void Reactor::on_resize_order(RingOrder& order) noexcept {
+  // Who asked may have given up: the order ends here or there, whichever is later.
+  const std::shared_ptr<RingOrder> held = std::move(order.self);
+  if (retiring()) {
+    order.outcome.refused = true;
+    order.outcome.reason = "retiring";
+  } else {
+    order.outcome = engine_->resize(order.request);
+  }
+  order.done.store(1, std::memory_order_release);
+  os::futex_wake(order.done, 1);
 }
 
 void Reactor::begin_fetch() noexcept {

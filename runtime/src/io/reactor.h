@@ -43,6 +43,7 @@ namespace zokio::io {
 class Driver;
 class Engine;
 class Op;
+struct RingOrder;
 
 class Reactor final : Pinned {
  public:
@@ -114,6 +115,7 @@ class Reactor final : Pinned {
   unsigned pass(Instant deadline) noexcept;
   void read_inbox() noexcept;
   void on_cancel_message(Op& op) noexcept;
+  void on_resize_order(RingOrder& order) noexcept;
   void drain() noexcept;
 
   // The bell: who sets Rung over Sleeping (in the engine) writes the eventfd, who sets it over

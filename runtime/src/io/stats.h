@@ -24,6 +24,12 @@ struct ReactorCounters {
   stats::Counter remote_ops;
   stats::Counter bells;
   stats::Counter registered_ops;
+  stats::Counter rings_resized;
+  stats::Counter rings_replaced;
+  // Gauges; the owner stores them. 0: no ring.
+  std::atomic<uint32_t> ring_entries{0};
+  std::atomic<uint32_t> rings_draining{0};
+  std::atomic<uint32_t> pick_buffers{0};
   // Of the ring that is open: not tried, 0: it has the slab, or -errno. The owner stores it.
   static constexpr int kNotRegistered = 1;
   std::atomic<int> registered{kNotRegistered};

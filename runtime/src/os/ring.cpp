@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/ring.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -34,6 +36,13 @@ constexpr unsigned kMinCompletions = 4096;
 constexpr unsigned kFeatureNoIowait = 1u << 17;
 constexpr unsigned kEnterNoIowait = 1u << 7;
 
+// Not in the headers of liburing 2.3.
+constexpr unsigned kRegisterResizeRings = 33;
+
+unsigned completions_for(unsigned entries) noexcept {
+  return std::max(kMinCompletions, 4 * entries);
+}
+
 unsigned load_acquire(const unsigned* word) noexcept {
   return std::atomic_ref<unsigned>(*const_cast<unsigned*>(word)).load(std::memory_order_acquire);
 }
@@ -42,10 +51,17 @@ unsigned load_relaxed(const unsigned* word) noexcept {
   return std::atomic_ref<unsigned>(*const_cast<unsigned*>(word)).load(std::memory_order_relaxed);
 }
 
+// Where the kernel puts the array of the submission queue.
+unsigned behind_completions(unsigned cqes, unsigned entries) noexcept {
+  constexpr unsigned kLine = 64;
+  const unsigned end = cqes + entries * unsigned{sizeof(io_uring_cqe)};
+  return (end + kLine - 1) / kLine * kLine;
+}
+
 int set_up(io_uring& ring, unsigned entries, unsigned flags) noexcept {
   io_uring_params params{};
   params.flags = flags;
-  params.cq_entries = std::max(kMinCompletions, 4 * entries);
+  params.cq_entries = completions_for(entries);
   const int rc = io_uring_queue_init_params(entries, &ring, &params);
   if (rc < 0) return rc;
   if ((ring.features & kNeeded) != kNeeded) {
@@ -137,6 +153,55 @@ int Ring::enter(bool wait, Instant deadline) noexcept {
   return rc < 0 ? rc : 0;
 }
 
+int Ring::resize(unsigned entries) noexcept {
+  ZOKIO_DCHECK(unsubmitted() == 0, "a ring is resized with nothing to submit");
+  // Where the array of indices would be after it; other layouts are not known here.
+  const auto* base = static_cast<const char*>(ring_.sq.ring_ptr);
+  const auto cqes = static_cast<unsigned>(reinterpret_cast<const char*>(ring_.cq.cqes) - base);
+  if (reinterpret_cast<const char*>(ring_.sq.array) - base !=
+      behind_completions(cqes, ring_.cq.ring_entries))
+    return -EINVAL;
+  io_uring_params params{};
+  params.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  params.sq_entries = entries;
+  params.cq_entries = completions_for(entries);
+  const int rc =
+      io_uring_register(static_cast<unsigned>(ring_.ring_fd), kRegisterResizeRings, &params, 1);
+  if (rc < 0) return rc;
+  // From here on the kernel uses the new queues only, so there is no way back.
+  params.features = ring_.features;
+  // Not said here, other than when a ring is made: behind the completions, on a line of its own.
+  if (params.sq_off.array == 0)
+    params.sq_off.array = behind_completions(params.cq_off.cqes, params.cq_entries);
+  io_uring fresh{};
+  int mapped = io_uring_queue_mmap(ring_.ring_fd, &params, &fresh);
+  unmap_queues();
+  // The old ones gave their room back.
+  if (mapped < 0) mapped = io_uring_queue_mmap(ring_.ring_fd, &params, &fresh);
+  if (mapped < 0) ZOKIO_PANIC("no address space for the queues of a ring");
+  fresh.sq.sqe_head = ring_.sq.sqe_head;
+  fresh.sq.sqe_tail = ring_.sq.sqe_tail;
+  fresh.sq.ring_mask = load_relaxed(fresh.sq.kring_mask);
+  fresh.sq.ring_entries = load_relaxed(fresh.sq.kring_entries);
+  fresh.cq.ring_mask = load_relaxed(fresh.cq.kring_mask);
+  fresh.cq.ring_entries = load_relaxed(fresh.cq.kring_entries);
+  ring_.sq = fresh.sq;
+  ring_.cq = fresh.cq;
+  io_uring_ring_dontfork(&ring_);
+  return 0;
+}
+
+void Ring::unmap_queues() noexcept {
+  munmap(ring_.sq.sqes, ring_.sq.ring_entries * sizeof(io_uring_sqe));
+  munmap(ring_.sq.ring_ptr, ring_.sq.ring_sz);
+  if (ring_.cq.ring_ptr != nullptr && ring_.cq.ring_ptr != ring_.sq.ring_ptr)
+    munmap(ring_.cq.ring_ptr, ring_.cq.ring_sz);
+}
+
+int Ring::announce(int eventfd) noexcept {
+  return io_uring_register_eventfd(&ring_, eventfd);
+}
+
 int Ring::register_buffer(void* start, std::size_t bytes) noexcept {
   const iovec range{start, bytes};
   return io_uring_register_buffers(&ring_, &range, 1);
@@ -162,6 +227,10 @@ Result<void> Ring::register_buffers(void* memory, unsigned count, uint16_t group
   const int rc = io_uring_register_buf_ring(&ring_, &reg, 0);
   if (rc != 0) return fail_errno(-rc, "buffer ring");
   return {};
+}
+
+void Ring::forget_buffers(uint16_t group) noexcept {
+  io_uring_unregister_buf_ring(&ring_, group);
 }
 
 bool Ring::next_completion(Completion& out) noexcept {

@@ -37,6 +37,13 @@ class Ring : Pinned {
   // a completion or `deadline`. Returns 0 or the -errno of the call; -ETIME and -EINTR are normal.
   int enter(bool wait, Instant deadline) noexcept;
 
+  // Changes the number of entries of both queues; what is in flight is not touched (Linux 6.13,
+  // with DEFER_TASKRUN). 0 or -errno, and nothing has changed: -EINVAL: not here; -EOVERFLOW: more
+  // completions are to be fetched than the new queue would hold. Requires: unsubmitted() == 0.
+  int resize(unsigned entries) noexcept;
+  // From now on whatever completes also rings `eventfd`. 0 or -errno.
+  int announce(int eventfd) noexcept;
+
   // Pins `bytes` at `start`, as buffer 0 of the ring. 0 or -errno. Requires: not done before.
   int register_buffer(void* start, std::size_t bytes) noexcept;
 
@@ -62,6 +69,8 @@ class Ring : Pinned {
 
   // `memory` is a ring of `count` buffers (os/buffer_ring.h). Errors: by errno.
   Result<void> register_buffers(void* memory, unsigned count, uint16_t group) noexcept;
+  // Requires: nothing in flight names `group`.
+  void forget_buffers(uint16_t group) noexcept;
 
   unsigned entries() const noexcept { return ring_.sq.ring_entries; }
   unsigned completion_entries() const noexcept { return ring_.cq.ring_entries; }
@@ -73,6 +82,7 @@ class Ring : Pinned {
  private:
   Ring() = default;
   unsigned flush() noexcept;
+  void unmap_queues() noexcept;
 
   io_uring ring_{};
   bool open_ = false;

@@ -57,8 +57,9 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
 
   fibers::show_stacks();
   auto impl = std::make_unique<Impl>();
-  ZOKIO_TRY(impl->driver,
-            io::Driver::create({.backend = options.backend, .ring_entries = options.ring_entries}));
+  ZOKIO_TRY(impl->driver, io::Driver::create({.backend = options.backend,
+                                              .ring_entries = options.ring_entries,
+                                              .receive_buffers = options.receive_buffers}));
   impl->scheduler = std::make_unique<sched::Scheduler>(
       sched::SchedulerOptions{.seed = options.seed,
                               .blocking_threads = options.blocking_threads,
@@ -156,6 +157,28 @@ Result<ResizeReport> Runtime::resize_workers_blocking(unsigned count) {
 }
 Result<ResizeReport> Runtime::resize_reactors_blocking(unsigned count) {
   return impl_->resize_blocking(sched::ResizeControl::What::Reactors, count);
+}
+
+namespace {
+
+constexpr sched::ResizeControl::What rings(RingChange how) {
+  return how == RingChange::Replace ? sched::ResizeControl::What::ReplaceRings
+                                    : sched::ResizeControl::What::Rings;
+}
+
+}  // namespace
+
+Task<Result<ResizeReport>> Runtime::resize_rings(unsigned entries, RingChange how) {
+  return impl_->resize(rings(how), entries);
+}
+Result<ResizeReport> Runtime::resize_rings_blocking(unsigned entries, RingChange how) {
+  return impl_->resize_blocking(rings(how), entries);
+}
+Task<Result<ResizeReport>> Runtime::resize_receive_buffers(unsigned count) {
+  return impl_->resize(sched::ResizeControl::What::ReceiveBuffers, count);
+}
+Result<ResizeReport> Runtime::resize_receive_buffers_blocking(unsigned count) {
+  return impl_->resize_blocking(sched::ResizeControl::What::ReceiveBuffers, count);
 }
 
 Result<ResizeReport> Runtime::resize_pool(std::string_view pool, uint64_t limit_bytes, bool force) {

@@ -137,6 +137,7 @@ void ResizeControl::look_at_quota() {
 }
 
 Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
+  if (request.what != What::Workers && request.what != What::Reactors) return change_rings(request);
   const Instant begin = Instant::now();
   const bool workers = request.what == What::Workers;
   const unsigned cap = workers ? kWorkerSlots : io::kReactorSlots;
@@ -153,6 +154,22 @@ Result<ResizeReport> ResizeControl::carry_out(const Request& request) {
   report.reached = workers ? std::min(scheduler_.active_workers(), workers_desired())
                            : static_cast<uint64_t>(std::popcount(driver_->active()));
   report.took = Instant::now() - begin;
+  return report;
+}
+
+Result<ResizeReport> ResizeControl::change_rings(const Request& request) {
+  const bool buffers = request.what == What::ReceiveBuffers;
+  if (driver_ == nullptr) return fail(Errc::FailedPrecondition, "resize rings");
+  if (request.count == 0) return fail(Errc::InvalidArgument, "resize rings");
+  const io::RingSizes from = driver_->ring_sizes();
+  ZOKIO_TRY(ResizeReport report,
+            driver_->resize_rings({.entries = buffers ? 0 : request.count,
+                                   .buffers = buffers ? request.count : 0,
+                                   .replace = request.what == What::ReplaceRings},
+                                  Instant::now() + kRetireDeadline));
+  report.component = buffers ? "receive_buffers" : "rings";
+  report.from = buffers ? from.buffers : from.entries;
+  report.requested = request.count;
   return report;
 }
 

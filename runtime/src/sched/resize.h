@@ -32,7 +32,7 @@ class ResizeControl : Pinned {
  public:
   // Called on the control thread when the request was carried out.
   using Done = std::move_only_function<void(Result<ResizeReport>)>;
-  enum class What : uint8_t { Workers, Reactors };
+  enum class What : uint8_t { Workers, Reactors, Rings, ReplaceRings, ReceiveBuffers };
 
   // `driver` null: no reactors. Both outlive this.
   ResizeControl(Scheduler& scheduler, io::Driver* driver, Placement placement);
@@ -81,6 +81,7 @@ class ResizeControl : Pinned {
   bool wait(std::unique_lock<std::mutex>& guard, Wanted wanted);
   void look_at_quota();
   Result<ResizeReport> carry_out(const Request& request);
+  Result<ResizeReport> change_rings(const Request& request);
   Result<void> reconcile(unsigned workers, unsigned reactors, ResizeReport& report);
   void reach_extra();
   Host wanted_host(unsigned slot, unsigned workers, unsigned reactors) const noexcept;

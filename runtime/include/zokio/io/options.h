@@ -14,4 +14,8 @@ enum class Backend : uint8_t { Auto, Uring, Epoll };
 // reactor.
 enum class Placement : uint8_t { Inline, Dedicated };
 
+// How the size of a ring changes. InPlace: by the kernel, and where it cannot (before Linux 6.13)
+// as the other. Replace: by a new ring; what is in flight in the old one moves or is awaited.
+enum class RingChange : uint8_t { InPlace, Replace };
+
 }  // namespace zokio

@@ -10,7 +10,7 @@ namespace zokio {
 
 // What a resize did.
 struct ResizeReport {
-  std::string component;  // "workers", "reactors", "pool.frames", ...
+  std::string component;  // "workers", "reactors", "rings", "receive_buffers", "pool.frames", ...
   uint64_t from = 0;
   uint64_t requested = 0;
   uint64_t reached = 0;      // when the report was made
@@ -20,6 +20,10 @@ struct ResizeReport {
   uint64_t released_bytes = 0;  // pools: given back to the system
   uint64_t residual_bytes = 0;  // pools: still above the limit
   Duration took{};
+  // Rings: how, reactor by reactor ("2 in place, 1 replaced"), and why not better ("reactor 1:
+  // EINVAL", which is a kernel that cannot do it in place). Empty otherwise.
+  std::string way;
+  std::string reason;
 };
 
 }  // namespace zokio

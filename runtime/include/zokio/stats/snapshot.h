@@ -183,7 +183,7 @@ struct MemorySnapshot {
   uint64_t residual_bytes = 0;  // above the limit
   int64_t decay_ns = 0;         // 0: off
   bool huge_pages = false;
-  bool pressure = false;  // the system is short of memory: caches are small
+  bool pressure = false;    // the system is short of memory: caches are small
   uint32_t numa_nodes = 1;  // that arenas are kept apart for
   uint64_t pressure_trims = 0;
   uint64_t pressure_released_bytes = 0;
@@ -215,9 +215,14 @@ struct ReactorSnapshot {
   uint64_t enters = 0;  // system calls that entered the ring or the epoll set
   uint64_t sq_full = 0;
   uint64_t cq_overflows = 0;
-  uint64_t remote_ops = 0;      // arrived from other threads
-  uint64_t bells = 0;           // wake-ups received through the bell
-  uint64_t registered_ops = 0;  // reads and writes by the ring's registered buffers
+  uint64_t remote_ops = 0;       // arrived from other threads
+  uint64_t bells = 0;            // wake-ups received through the bell
+  uint64_t registered_ops = 0;   // reads and writes by the ring's registered buffers
+  uint32_t ring_entries = 0;     // of the submission queue; 0: no ring
+  uint64_t rings_resized = 0;    // in place
+  uint64_t rings_replaced = 0;   // by a new one
+  uint32_t rings_draining = 0;   // replaced, with something still in flight
+  uint32_t receive_buffers = 0;  // that the kernel picks from; 0: none were needed so far
   // Whether the ring has them: "yes", why not ("ResourceExhausted ... ENOMEM"), or "" while no
   // buffer of lease_registered() has come by.
   std::string registered_buffers;

@@ -38,6 +38,8 @@ class EpollEngine final : public Engine {
   bool has_work() const noexcept override { return waiting_ != 0; }
   bool movable(const Op&) const noexcept override { return true; }
   bool quiescent() const noexcept override { return true; }
+  // There is no ring: events are fetched 256 at a time, and what has come waits in the kernel.
+  RingOutcome resize(const RingRequest&) noexcept override { return {.reason = "epoll"}; }
   std::string features() const override { return "edge,oneshot"; }
 
  private:

@@ -40,8 +40,7 @@ class ReceiveOp final : public Op {
     entry.opcode = IORING_OP_RECV;
     entry.fd = fd_;
     entry.len = static_cast<uint32_t>(most_);
-    entry.flags |= IOSQE_BUFFER_SELECT;
-    entry.buf_group = kPickedGroup;
+    entry.flags |= IOSQE_BUFFER_SELECT;  // the engine says which group
   }
   void picked(mem::Buffer buffer) noexcept override { buffer_ = std::move(buffer); }
 

@@ -6,17 +6,12 @@
 
 #include "io/op.h"
 #include "io/reactor.h"
+#include "io/uring/keys.h"
 #include "zokio/base/assert.h"
 #include "zokio/mem/registered.h"
 
 namespace zokio::io {
 namespace {
-
-// user_data: a key of the operation table, the same with the top bit for the request to cancel it,
-// or the bell. No key has this slot index.
-constexpr uint64_t kCancelBit = uint64_t{1} << 63;
-constexpr uint64_t kBellKey = ~kCancelBit;
-constexpr uint64_t kBellCancelKey = ~uint64_t{0};
 
 // How often a transient answer is tried again before it is reported. By feel: each try is a round
 // trip through the kernel, and what is not over after this many is not transient.
@@ -37,45 +32,51 @@ int32_t known_errno(int32_t result) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe) {
+Result<std::unique_ptr<Engine>> make_uring_engine(Reactor& reactor, const os::UringProbe& probe,
+                                                  const RingSizes& sizes) {
   ZOKIO_TRY(auto ring,
-            os::Ring::open({.entries = probe.entries, .setup_flags = probe.setup_flags}));
-  return std::make_unique<UringEngine>(reactor, std::move(ring));
+            os::Ring::open({.entries = sizes.entries, .setup_flags = probe.setup_flags}));
+  return std::make_unique<UringEngine>(reactor, std::move(ring), sizes);
 }
 
-UringEngine::UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring) noexcept
-    : reactor_(reactor), ring_(std::move(ring)) {
+UringEngine::UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring, RingSizes sizes)
+    : reactor_(reactor),
+      lane_(std::make_unique<Lane>(std::move(ring), uint8_t{0})),
+      buffers_(sizes.buffers) {
   reactor_.counters().registered.store(ReactorCounters::kNotRegistered, std::memory_order_relaxed);
+  publish_sizes();
   arm_bell();
 }
 
-// The kernel may write bell_value_ until the completion of that read was seen.
+// The kernel may write bell_value until the completion of that read was seen.
 UringEngine::~UringEngine() {
-  if (!bell_armed_) return;
+  ZOKIO_CHECK(old_.empty(), "a ring goes while operations are in flight in it");
+  Lane& lane = *lane_;
+  if (!lane.bell_armed) return;
   io_uring_sqe* sqe = entry();
   ZOKIO_CHECK(sqe != nullptr, "a drained ring has no entry left");
   io_uring_prep_cancel64(sqe, kBellKey, 0);
   sqe->user_data = kBellCancelKey;
-  while (bell_armed_) {
-    ring_->enter(true, Instant::never());
+  while (lane.bell_armed) {
+    lane.ring->enter(true, Instant::never());
     os::Ring::Completion completion;
-    while (ring_->next_completion(completion)) {
-      if (completion.user_data == kBellKey) bell_armed_ = false;
+    while (lane.ring->next_completion(completion)) {
+      if (completion.user_data == kBellKey) lane.bell_armed = false;
     }
   }
 }
 
-io_uring_sqe* UringEngine::entry() noexcept {
-  io_uring_sqe* sqe = ring_->next_entry();
+io_uring_sqe* UringEngine::entry(Lane& lane) noexcept {
+  io_uring_sqe* sqe = lane.ring->next_entry();
   if (sqe != nullptr) return sqe;
   reactor_.counters().sq_full.add();
-  enter(false, kNoWait);
-  return ring_->next_entry();
+  enter(lane, false, kNoWait);
+  return lane.ring->next_entry();
 }
 
 bool UringEngine::has_credit(const Op& op) const noexcept {
   // Half of the completion queue: the other half is for what waits, cancels and the bell.
-  return op.interest() != 0 || finite_in_flight_ < ring_->completion_entries() / 2;
+  return op.interest() != 0 || lane_->finite_in_flight < lane_->ring->completion_entries() / 2;
 }
 
 // Connections come in bunches, and one for each pass would keep the last of a thousand waiting for
@@ -105,9 +106,19 @@ void UringEngine::submit(Op& op) noexcept {
   }
   op.encode(*sqe);
   use_registered(*sqe);
+  if (op.traits().picks_buffer) {
+    sqe->buf_group = lane_->picked->group();
+    op.engine.group = static_cast<uint8_t>(sqe->buf_group);  // 0 or 1
+  }
   sqe->user_data = reactor_.table().key(op);
-  op.engine.phase = kIssued;
-  if (op.interest() == 0) ++finite_in_flight_;
+  mark(op, kIssued);
+  if (op.interest() == 0) ++lane_->finite_in_flight;
+}
+
+void UringEngine::mark(Op& op, Phase phase) noexcept {
+  op.engine.phase = phase;
+  op.engine.lane = lane_->id;
+  op.engine.moving = false;
 }
 
 // A read or write with a buffer of the slab goes by the ring's registered buffer, if it has it.
@@ -120,7 +131,7 @@ void UringEngine::use_registered(io_uring_sqe& sqe) noexcept {
   int state = counters.registered.load(std::memory_order_relaxed);
   if (state == ReactorCounters::kNotRegistered) {
     const MutBytes slab = mem::registered_slab();
-    state = ring_->register_buffer(slab.data(), slab.size());
+    state = lane_->ring->register_buffer(slab.data(), slab.size());
     counters.registered.store(state, std::memory_order_relaxed);
   }
   if (state != 0) return;
@@ -140,14 +151,17 @@ void UringEngine::attempt(Op& op) noexcept {
 
 // Opened by the first that needs it: a reactor that receives into buffers of its tasks holds none.
 bool UringEngine::can_pick() noexcept {
-  if (!picked_ && !cannot_pick_) {
-    auto picked = PickedBuffers::open(*ring_);
-    if (picked)
-      picked_ = *std::move(picked);
-    else
-      cannot_pick_ = true;
-  }
-  return picked_ != nullptr;
+  Lane& lane = *lane_;
+  if (lane.picked != nullptr) [[likely]]
+    return true;
+  if (lane.cannot_pick) return false;
+  auto picked = PickedBuffers::open(*lane.ring, 0, buffers_);
+  if (picked)
+    lane.picked = *std::move(picked);
+  else
+    lane.cannot_pick = true;
+  publish_sizes();
+  return lane.picked != nullptr;
 }
 
 // For descriptors that are non-blocking: older kernels then answer EAGAIN instead of waiting.
@@ -160,7 +174,7 @@ void UringEngine::submit_poll(Op& op) noexcept {
   }
   io_uring_prep_poll_add(sqe, op.poll_fd(), static_cast<unsigned>(op.interest()));
   sqe->user_data = reactor_.table().key(op);
-  op.engine.phase = kPolling;
+  mark(op, kPolling);
 }
 
 void UringEngine::submit_queued() noexcept {
@@ -178,52 +192,58 @@ void UringEngine::cancel(Op& op) noexcept {
     reactor_.complete(op, -ECANCELED);
     return;
   }
-  cancels_.push_back(reactor_.table().key(op));
+  lane_of(op)->cancels.push_back(reactor_.table().key(op));
 }
 
-void UringEngine::submit_cancels() noexcept {
-  while (!cancels_.empty()) {
-    const OpTable::Key key = cancels_.back();
-    if (reactor_.table().find(key) == nullptr) {
-      cancels_.pop_back();
+void UringEngine::submit_cancels(Lane& lane) noexcept {
+  while (!lane.cancels.empty()) {
+    const OpTable::Key key = lane.cancels.back();
+    const Op* op = reactor_.table().find(key);
+    if (op == nullptr || op->engine.lane != lane.id) {  // it has ended, or begun anew elsewhere
+      lane.cancels.pop_back();
       continue;
     }
-    io_uring_sqe* sqe = entry();
+    io_uring_sqe* sqe = entry(lane);
     if (sqe == nullptr) return;
     io_uring_prep_cancel64(sqe, key, 0);
     sqe->user_data = key | kCancelBit;
-    ++cancels_in_flight_;
-    cancels_.pop_back();
+    ++lane.cancels_in_flight;
+    lane.cancels.pop_back();
   }
 }
 
 void UringEngine::arm_bell() noexcept {
   io_uring_sqe* sqe = entry();
   if (sqe == nullptr) return;  // the next pass tries again
-  io_uring_prep_read(sqe, reactor_.bell_fd(), &bell_value_, sizeof bell_value_, 0);
+  Lane& lane = *lane_;
+  io_uring_prep_read(sqe, reactor_.bell_fd(), &lane.bell_value, sizeof lane.bell_value, 0);
   sqe->user_data = kBellKey;
-  bell_armed_ = true;
+  lane.bell_armed = true;
 }
 
 bool UringEngine::has_work() const noexcept {
-  return ring_->unsubmitted() != 0 || !cancels_.empty() || !queued_.empty() || !bell_armed_ ||
-         ring_->has_work();
+  const Lane& lane = *lane_;
+  return lane.ring->unsubmitted() != 0 || !lane.cancels.empty() || !queued_.empty() ||
+         !lane.bell_armed || !old_.empty() || lane.ring->has_work();
 }
 
 void UringEngine::pass(Instant deadline, unsigned limit) noexcept {
-  if (!bell_armed_) arm_bell();
-  submit_cancels();
+  const bool found = !old_.empty() && pass_old();
+  Lane& lane = *lane_;
+  if (!lane.bell_armed) arm_bell();
+  submit_cancels(lane);
   submit_queued();
   // A bell that is not armed cannot end a sleep; neither can what could not be submitted.
-  const bool wait = deadline != kNoWait && bell_armed_ && cancels_.empty() && !ring_->has_work();
-  enter(wait, deadline);
+  const bool wait = deadline != kNoWait && lane.bell_armed && lane.cancels.empty() && !found &&
+                    !lane.ring->has_work();
+  enter(lane, wait, deadline);
   reactor_.end_sleep();
-  fetch(limit);
+  fetch(lane, limit);
 }
 
-void UringEngine::enter(bool wait, Instant deadline) noexcept {
+void UringEngine::enter(Lane& lane, bool wait, Instant deadline) noexcept {
   reactor_.counters().enters.add();
-  const int rc = ring_->enter(wait, deadline);
+  const int rc = lane.ring->enter(wait, deadline);
   switch (rc) {
     case 0:
     case -ETIME:
@@ -235,49 +255,55 @@ void UringEngine::enter(bool wait, Instant deadline) noexcept {
       // EBADR: completions were lost, so operations would hang. The rest: a misused ring.
       ZOKIO_PANIC("io_uring_enter failed");
   }
-  const bool overflow = ring_->overflowed();
-  if (overflow && !overflow_seen_) reactor_.counters().cq_overflows.add();
-  overflow_seen_ = overflow;
+  const bool overflow = lane.ring->overflowed();
+  if (overflow && !lane.overflow_seen) reactor_.counters().cq_overflows.add();
+  lane.overflow_seen = overflow;
 }
 
-void UringEngine::fetch(unsigned limit) noexcept {
+void UringEngine::fetch(Lane& lane, unsigned limit) noexcept {
+  os::Ring& ring = *lane.ring;
   os::Ring::Completion completion;
   // Bound: one queue full, so that a flood of completions cannot keep tasks from running.
-  unsigned left = std::min(limit, ring_->completion_entries());
-  if (left == 0 || !ring_->next_completion(completion)) return;
+  unsigned left = std::min(limit, ring.completion_entries());
+  if (left == 0 || !ring.next_completion(completion)) return;
   reactor_.begin_fetch();
   do {
-    prefetch_ahead();
+    prefetch_ahead(ring);
     if (completion.user_data == kBellKey)
-      on_bell();
+      on_bell(lane);
     else if ((completion.user_data & kCancelBit) != 0)
-      on_cancel_completion(completion.user_data & ~kCancelBit, completion.result);
+      on_cancel_completion(lane, completion.user_data & ~kCancelBit, completion.result);
     else
-      on_completion(completion);
-  } while (--left > 0 && ring_->next_completion(completion));
+      on_completion(lane, completion);
+  } while (--left > 0 && ring.next_completion(completion));
   reactor_.end_fetch();
 }
 
-void UringEngine::prefetch_ahead() noexcept {
-  const auto ahead = [this](unsigned n) noexcept {
-    return reactor_.table().find(ring_->completion_ahead(n, kBellKey));
+void UringEngine::prefetch_ahead(const os::Ring& ring) noexcept {
+  const auto ahead = [&](unsigned n) noexcept {
+    return reactor_.table().find(ring.completion_ahead(n, kBellKey));
   };
   if (const Op* op = ahead(kOpAhead)) op->prefetch();
   if (const Op* op = ahead(kTaskAhead)) op->prefetch_task();
   if (const Op* op = ahead(kFrameAhead)) op->prefetch_frame();
 }
 
-void UringEngine::on_bell() noexcept {
+void UringEngine::on_bell(Lane& lane) noexcept {
+  lane.bell_armed = false;
+  if (&lane != lane_.get())
+    return;  // given up, or it has taken the bell of the ring in use,
+             // and telling of that has rung it again
   reactor_.bell_rang();
-  bell_armed_ = false;
   arm_bell();
 }
 
-void UringEngine::on_completion(const os::Ring::Completion& completion) noexcept {
+void UringEngine::on_completion(Lane& lane, const os::Ring::Completion& completion) noexcept {
   const int32_t result = known_errno(completion.result);
   Op* op = reactor_.table().find(completion.user_data);
   ZOKIO_CHECK(op != nullptr, "a completion for an operation that is not in flight");
-  if (op->interest() == 0) --finite_in_flight_;
+  if (op->interest() == 0) --lane.finite_in_flight;
+  if (&lane != lane_.get()) [[unlikely]]
+    --lane.ops;
   const bool cancelling = Reactor::cancelling(*op);
   if (op->engine.phase == kPolling && result >= 0) {
     if (cancelling)
@@ -288,11 +314,13 @@ void UringEngine::on_completion(const os::Ring::Completion& completion) noexcept
       submit(*op);
     return;
   }
-  if (completion.has_buffer()) {
-    mem::Buffer buffer = picked_->take(completion.buffer());
-    if (result > 0) op->picked(std::move(buffer));
+  if (op->traits().picks_buffer) take_picked(lane, *op, completion);
+  if (result == -ECANCELED && op->engine.moving && !cancelling) {
+    submit(*op);  // nothing was consumed: it begins anew in the ring in use
+    return;
   }
   if (result == -ENOBUFS && op->traits().picks_buffer && !cancelling) {
+    if (lane_->picked) lane_->picked->refill();
     submit_poll(*op);
     return;
   }
@@ -309,13 +337,26 @@ void UringEngine::on_completion(const os::Ring::Completion& completion) noexcept
   reactor_.complete(*op, result);
 }
 
-void UringEngine::on_cancel_completion(OpTable::Key key, int32_t result) noexcept {
-  --cancels_in_flight_;
+void UringEngine::take_picked(Lane& lane, Op& op, const os::Ring::Completion& completion) noexcept {
+  if (op.engine.phase != kIssued) return;
+  const bool leaving = lane.leaving != nullptr && op.engine.group == lane.leaving->group();
+  if (completion.has_buffer()) {
+    mem::Buffer buffer = leaving ? lane.leaving->take_last(completion.buffer())
+                                 : lane.picked->take(completion.buffer());
+    if (completion.result > 0) op.picked(std::move(buffer));
+  }
+  if (leaving && --lane.leaving_ops == 0) release_leaving(lane);
+}
+
+void UringEngine::on_cancel_completion(Lane& lane, OpTable::Key key, int32_t result) noexcept {
+  --lane.cancels_in_flight;
   Op* op = reactor_.table().find(key);
-  if (result >= 0 || op == nullptr) return;
+  if (result >= 0 || op == nullptr || op->engine.lane != lane.id) return;
+  // It was asked to move, and has begun anew in this very ring.
+  if (!op->engine.moving && !Reactor::cancelling(*op)) return;
   // ENOENT or EALREADY while it is here: it is changing hands inside the kernel. One that may wait
   // for ever is asked again; the others end by themselves.
-  if (op->interest() != 0 && op->engine.retries++ < kMaxRetries) cancels_.push_back(key);
+  if (op->interest() != 0 && op->engine.retries++ < kMaxRetries) lane.cancels.push_back(key);
 }
 
 bool UringEngine::movable(const Op& op) const noexcept {
@@ -323,7 +364,7 @@ bool UringEngine::movable(const Op& op) const noexcept {
 }
 
 bool UringEngine::quiescent() const noexcept {
-  return cancels_in_flight_ == 0 && cancels_.empty() && queued_.empty();
+  return lane_->cancels_in_flight == 0 && lane_->cancels.empty() && queued_.empty() && old_.empty();
 }
 
 }  // namespace zokio::io

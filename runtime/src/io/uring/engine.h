@@ -8,6 +8,10 @@
 // its completion, otherwise it waits here. One that waits for the other side (recv, accept) takes
 // no credit: behind a full house of waiting ones nothing could ever make them ready. The kernel
 // keeps completions that do not fit (NODROP), which is counted.
+//
+// A resize is done in place by the kernel, or the ring is replaced: new operations go to the new
+// one, what waits in the old one is cancelled inside and begins anew in the new one unless
+// something was consumed, and the rest is awaited. Old rings tell of completions through the bell.
 // Thread: the reactor's owner.
 
 #include <cstdint>
@@ -18,14 +22,14 @@
 #include "io/engine.h"
 #include "io/op_list.h"
 #include "io/op_table.h"
-#include "io/uring/picked_buffers.h"
+#include "io/uring/lane.h"
 #include "os/ring.h"
 
 namespace zokio::io {
 
 class UringEngine final : public Engine {
  public:
-  UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring) noexcept;
+  UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring, RingSizes sizes);
   ~UringEngine() override;
 
   int64_t try_now(Op& op) noexcept override;
@@ -35,43 +39,52 @@ class UringEngine final : public Engine {
   bool has_work() const noexcept override;
   bool movable(const Op& op) const noexcept override;
   bool quiescent() const noexcept override;
-  std::string features() const override { return ring_->features(); }
+  RingOutcome resize(const RingRequest& request) noexcept override;
+  std::string features() const override { return lane_->ring->features(); }
 
  private:
   // Op::engine.phase.
   enum Phase : uint8_t { kQueued, kIssued, kPolling };
 
-  io_uring_sqe* entry() noexcept;
+  io_uring_sqe* entry() noexcept { return entry(*lane_); }
+  io_uring_sqe* entry(Lane& lane) noexcept;
   bool has_credit(const Op& op) const noexcept;
   void submit(Op& op) noexcept;
+  void mark(Op& op, Phase phase) noexcept;
   void use_registered(io_uring_sqe& sqe) noexcept;
   void submit_poll(Op& op) noexcept;
   void submit_queued() noexcept;
-  void submit_cancels() noexcept;
+  void submit_cancels(Lane& lane) noexcept;
   void arm_bell() noexcept;
-  void enter(bool wait, Instant deadline) noexcept;
-  void fetch(unsigned limit) noexcept;
-  void on_completion(const os::Ring::Completion& completion) noexcept;
+  void enter(Lane& lane, bool wait, Instant deadline) noexcept;
+  void fetch(Lane& lane, unsigned limit) noexcept;
+  void on_completion(Lane& lane, const os::Ring::Completion& completion) noexcept;
   void attempt(Op& op) noexcept;
   bool can_pick() noexcept;
-  void on_cancel_completion(OpTable::Key key, int32_t result) noexcept;
-  void prefetch_ahead() noexcept;
-  void on_bell() noexcept;
+  void prefetch_ahead(const os::Ring& ring) noexcept;
+  void take_picked(Lane& lane, Op& op, const os::Ring::Completion& completion) noexcept;
+  void on_cancel_completion(Lane& lane, OpTable::Key key, int32_t result) noexcept;
+  void on_bell(Lane& lane) noexcept;
+
+  // resize.cpp
+  int resize_in_place(unsigned entries) noexcept;
+  int replace(unsigned entries, RingOutcome& outcome) noexcept;
+  int change_buffers(unsigned count, RingOutcome& outcome) noexcept;
+  uint8_t free_lane_id() const noexcept;
+  Lane* lane_of(const Op& op) noexcept;
+  bool ask_to_move(Op& op, Lane& lane) noexcept;
+  bool pass_old() noexcept;
+  void release_leaving(Lane& lane) noexcept;
+  void publish_sizes() noexcept;
 
   // Constant after construction.
   Reactor& reactor_;
-  std::unique_ptr<PickedBuffers> picked_;  // made when needed; outlives the ring
-  std::unique_ptr<os::Ring> ring_;
 
   // Owner only.
-  OpList queued_;                      // wait for a credit or an entry
-  std::vector<OpTable::Key> cancels_;  // requests that go out with the next pass
-  uint64_t finite_in_flight_ = 0;      // hold a credit
-  uint64_t cancels_in_flight_ = 0;
-  uint64_t bell_value_ = 0;  // the kernel reads the bell into this
-  bool bell_armed_ = false;
-  bool overflow_seen_ = false;
-  bool cannot_pick_ = false;
+  OpList queued_;  // wait for a credit or an entry
+  std::unique_ptr<Lane> lane_;
+  std::vector<std::unique_ptr<Lane>> old_;  // replaced, and not empty yet
+  unsigned buffers_;                        // of a set that receives pick from
 };
 
 }  // namespace zokio::io

@@ -3,16 +3,15 @@
 
 #include <utility>
 
-#include "io/op.h"
-
 namespace zokio::io {
 
-Result<std::unique_ptr<PickedBuffers>> PickedBuffers::open(os::Ring& ring) {
-  ZOKIO_TRY(auto buffers, os::BufferRing::open(ring, kPickedGroup, kBuffers));
-  std::unique_ptr<PickedBuffers> picked(new PickedBuffers(std::move(buffers)));
-  picked->missing_.reserve(kBuffers);
-  for (uint16_t id = 0; id < kBuffers; ++id) {
-    if (!picked->provide(id)) picked->missing_.push_back(id);
+Result<std::unique_ptr<PickedBuffers>> PickedBuffers::open(os::Ring& ring, uint16_t group,
+                                                           unsigned count) {
+  ZOKIO_TRY(auto buffers, os::BufferRing::open(ring, group, count));
+  std::unique_ptr<PickedBuffers> picked(new PickedBuffers(std::move(buffers), group, count));
+  for (unsigned id = 0; id < count; ++id) {
+    if (!picked->provide(static_cast<uint16_t>(id)))
+      picked->missing_.push_back(static_cast<uint16_t>(id));
   }
   return picked;
 }
@@ -26,8 +25,12 @@ Result<void> PickedBuffers::provide(uint16_t id) noexcept {
 mem::Buffer PickedBuffers::take(uint16_t id) noexcept {
   mem::Buffer picked = std::exchange(buffers_[id], {});
   missing_.push_back(id);
-  while (!missing_.empty() && provide(missing_.back())) missing_.pop_back();
+  refill();
   return picked;
+}
+
+void PickedBuffers::refill() noexcept {
+  while (!missing_.empty() && provide(missing_.back())) missing_.pop_back();
 }
 
 }  // namespace zokio::io

@@ -16,21 +16,37 @@ namespace zokio::io {
 
 class PickedBuffers {
  public:
-  static constexpr unsigned kBuffers = 256;
+  static constexpr unsigned kBuffers = 256;  // by default
+  static constexpr unsigned kMostBuffers = 32768;
   static constexpr std::size_t kBytes = 4096;
 
-  // Errors: by errno where the kernel has no such rings; those of lease().
-  static Result<std::unique_ptr<PickedBuffers>> open(os::Ring& ring);
+  // `count` a power of two. Errors: by errno where the kernel has no such rings; those of lease().
+  static Result<std::unique_ptr<PickedBuffers>> open(os::Ring& ring, uint16_t group,
+                                                     unsigned count);
 
   // The buffer that the kernel picked; another takes its place, now or, without memory, later.
   mem::Buffer take(uint16_t id) noexcept;
+  // The same without replacement: of a set that is no longer used.
+  mem::Buffer take_last(uint16_t id) noexcept { return std::exchange(buffers_[id], {}); }
+
+  // Tries again to lease what is missing.
+  void refill() noexcept;
+
+  uint16_t group() const noexcept { return group_; }
+  unsigned count() const noexcept { return static_cast<unsigned>(buffers_.size()); }
+  // Those that could not be leased, so that the kernel has fewer.
+  unsigned missing() const noexcept { return static_cast<unsigned>(missing_.size()); }
 
  private:
-  explicit PickedBuffers(std::unique_ptr<os::BufferRing> ring) noexcept : ring_(std::move(ring)) {}
+  PickedBuffers(std::unique_ptr<os::BufferRing> ring, uint16_t group, unsigned count)
+      : ring_(std::move(ring)), group_(group), buffers_(count) {
+    missing_.reserve(count);
+  }
   Result<void> provide(uint16_t id) noexcept;
 
   std::unique_ptr<os::BufferRing> ring_;
-  std::vector<mem::Buffer> buffers_{kBuffers};  // by id
+  const uint16_t group_;
+  std::vector<mem::Buffer> buffers_;  // by id
   std::vector<uint16_t> missing_;
 };
 
