@@ -7,6 +7,7 @@
 
 #include "config/load.h"
 #include "config/units.h"
+#include "model/address_rules.h"
 
 namespace zokiod::config {
 namespace {
@@ -101,6 +102,15 @@ void check(const Config& c, const std::map<std::string, Origin>& origins, Proble
   for (const std::string& name : c.policy.exec_env)
     if (name.empty() || name.find('=') != std::string::npos)
       checker.say("policy.exec.env", fmt::format("\"{}\" is not the name of a variable", name));
+  const auto networks = [&](const char* key, const std::vector<std::string>& rules) {
+    for (const std::string& rule : rules)
+      if (!model::is_address_rule(rule))
+        checker.say(key, fmt::format("\"{}\" is no network such as \"10.0.0.0/8\", no address and "
+                                     "not \"public\"",
+                                     rule));
+  };
+  networks("policy.listen", c.policy.listen);
+  networks("policy.connect", c.policy.connect);
   std::string host;
   uint16_t port = 0;
   if (!c.http.address.empty() && !split_address(c.http.address, host, port))

@@ -84,6 +84,8 @@ struct PolicyConfig {
   std::vector<std::string> roots;
   std::vector<uint32_t> allowed_uids;
   std::vector<uint32_t> allowed_gids;
+  std::vector<std::string> listen = {};  // rules of model/address_rules.h
+  std::vector<std::string> connect = {};
   friend bool operator==(const PolicyConfig&, const PolicyConfig&) = default;
 };
 

@@ -138,6 +138,14 @@ const std::array kFields = {
     Field{"policy.roots", Takes::Live, "",
           "Directories that file jobs may read and write, with everything below. Empty: none.",
           ZOKIOD_REF(policy.roots)},
+    Field{"policy.listen", Takes::Live, "",
+          "Addresses that tcp.echo and tcp.proxy may listen on: networks such as \"127.0.0.0/8\".\n"
+          "Empty: none.",
+          ZOKIOD_REF(policy.listen)},
+    Field{"policy.connect", Takes::Live, "",
+          "Addresses that jobs may connect to: networks, or \"public\" for the internet without\n"
+          "private, link-local and other special addresses. Asked at each connect. Empty: none.",
+          ZOKIOD_REF(policy.connect)},
     Field{"policy.allowed_uids", Takes::Live, "",
           "Users that may call over the socket besides root and the daemon's own, by number.",
           ZOKIOD_REF(policy.allowed_uids)},

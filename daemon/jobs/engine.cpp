@@ -32,7 +32,7 @@ Job view(const Entry& entry) {
   Job job = entry.job;
   if (entry.run)
     job.progress = {entry.run->done.load(std::memory_order_relaxed),
-                    entry.run->total.load(std::memory_order_relaxed)};
+                    entry.run->total.load(std::memory_order_relaxed), entry.run->last_note()};
   return job;
 }
 

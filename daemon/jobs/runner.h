@@ -27,6 +27,14 @@ struct Run final : kinds::JobContext {
     done.store(d, std::memory_order_relaxed);
     total.store(t, std::memory_order_relaxed);
   }
+  void note(std::string text) override {
+    std::lock_guard lock(mutex_);
+    note_ = std::move(text);
+  }
+  std::string last_note() const {
+    std::lock_guard lock(mutex_);
+    return note_;
+  }
   void write_log(std::string_view text) override { output.append(text); }
 
   // Asks the attempt to stop; what it waits for ends with Cancelled. Thread: any. Idempotent.
@@ -50,7 +58,8 @@ struct Run final : kinds::JobContext {
 
  private:
   std::atomic<StopReason> reason_{StopReason::None};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::string note_;                               // guarded by mutex_
   bool attached_ = false;                          // guarded by mutex_
   zokio::JoinHandle<zokio::Result<void>> handle_;  // set under mutex_ once
 };

@@ -6,10 +6,11 @@
 namespace zokiod::kinds {
 namespace {
 
-constexpr std::array<const KindInfo*, 15> kKinds = {
+constexpr std::array<const KindInfo*, 17> kKinds = {
     &kExec,           &kFileChecksum,   &kFileCompress,     &kFileCopy,        &kFileDecompress,
     &kFileScrub,      &kSyntheticAlloc, &kSyntheticChannel, &kSyntheticFanout, &kSyntheticFile,
-    &kSyntheticSpawn, &kSyntheticSpin,  &kSyntheticTcp,     &kSyntheticTimer,  &kSyntheticYield};
+    &kSyntheticSpawn, &kSyntheticSpin,  &kSyntheticTcp,     &kSyntheticTimer,  &kSyntheticYield,
+    &kTcpEcho,        &kTcpProxy};
 
 }  // namespace
 

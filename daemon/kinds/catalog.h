@@ -22,5 +22,7 @@ extern const KindInfo kSyntheticSpin;     // synthetic_spin.cpp
 extern const KindInfo kSyntheticTcp;      // synthetic_tcp.cpp
 extern const KindInfo kSyntheticTimer;    // synthetic_timer.cpp
 extern const KindInfo kSyntheticYield;    // synthetic_yield.cpp
+extern const KindInfo kTcpEcho;           // tcp_echo.cpp
+extern const KindInfo kTcpProxy;          // tcp_proxy.cpp
 
 }  // namespace zokiod::kinds

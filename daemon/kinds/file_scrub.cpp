@@ -113,7 +113,7 @@ Task<Result<void>> scrub_file(Scrub& scrub, const ManifestLine& wanted) {
     const zokio::Error& e = file.error();
     if (is_ours(e)) co_return zokio::fail(e);
     const bool missing = e.os_errno == ENOENT || e.os_errno == ENOTDIR || e.os_errno == ELOOP ||
-                         e.code == Errc::FailedPrecondition;
+                         e.os_errno == ENXIO || e.code == Errc::FailedPrecondition;
     if (missing)
       note(scrub, scrub.result.missing, wanted.path,
            e.os_errno == ENOENT ? "missing" : "no regular file");

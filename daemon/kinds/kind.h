@@ -30,6 +30,9 @@ struct Policy {
   std::vector<std::string> roots;      // absolute directories that file kinds may use
   std::vector<std::string> env_allow;  // names of this process's environment given to exec
   std::string scratch_dir;             // of synthetic.file; made by the daemon
+  // Rules of model/address_rules.h: what jobs may listen on and connect to.
+  std::vector<std::string> listen = {};
+  std::vector<std::string> connect = {};
 };
 
 // The attempt that runs. Implemented by the runner, and by fakes in tests.
@@ -41,6 +44,8 @@ class JobContext {
   virtual zokio::Runtime& runtime() = 0;
   // Cheap; may be called for every block.
   virtual void progress(uint64_t done, uint64_t total) = 0;
+  // One line about where it stands, for people: "ready on 127.0.0.1:80, 3 open". Replaces the last.
+  virtual void note(std::string text) = 0;
   // Appends to the captured output, which keeps its end.
   virtual void write_log(std::string_view text) = 0;
 };

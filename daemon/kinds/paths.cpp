@@ -92,6 +92,8 @@ std::pair<std::string, std::string> split_parent(const std::string& relative) {
 
 std::unexpected<model::Report> path_error(zokio::Error error, std::string_view what,
                                           std::string_view path) {
+  // A socket in the place of a file: there is something, and it is no file.
+  if (error.os_errno == ENXIO) error.code = zokio::Errc::FailedPrecondition;
   return model::refuse(model::make_report(error, fmt::format("{} {}", what, path)));
 }
 

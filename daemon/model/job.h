@@ -31,6 +31,7 @@ struct Principal {
 struct Progress {
   uint64_t done = 0;
   uint64_t total = 0;  // 0: unknown
+  std::string note;    // one line of the kind, for people
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 

@@ -163,11 +163,33 @@ struct SyntheticTcpSpec {
   friend bool operator==(const SyntheticTcpSpec&, const SyntheticTcpSpec&) = default;
 };
 
+// tcp.echo: a service that sends back what it receives.
+struct TcpEchoSpec {
+  static constexpr std::string_view kKind = "tcp.echo";
+  std::string listen;               // numeric ADDRESS:PORT
+  uint32_t connections_max = 0;     // 0: 1000
+  zokio::Duration idle_timeout{};   // 0: never
+  zokio::Duration drain_timeout{};  // 0: 5 s
+  friend bool operator==(const TcpEchoSpec&, const TcpEchoSpec&) = default;
+};
+
+// tcp.proxy: a service that passes connections on.
+struct TcpProxySpec {
+  static constexpr std::string_view kKind = "tcp.proxy";
+  std::string listen;                 // numeric ADDRESS:PORT
+  std::string target;                 // HOST:PORT
+  uint32_t connections_max = 0;       // 0: 1000
+  zokio::Duration idle_timeout{};     // 0: never
+  zokio::Duration drain_timeout{};    // 0: 5 s
+  zokio::Duration connect_timeout{};  // 0: 10 s
+  friend bool operator==(const TcpProxySpec&, const TcpProxySpec&) = default;
+};
+
 using Work =
     std::variant<ExecSpec, FileChecksumSpec, FileCopySpec, SyntheticSpawnSpec, SyntheticAllocSpec,
                  SyntheticFileSpec, FileScrubSpec, FileCompressSpec, FileDecompressSpec,
                  SyntheticSpinSpec, SyntheticYieldSpec, SyntheticTimerSpec, SyntheticChannelSpec,
-                 SyntheticFanoutSpec, SyntheticTcpSpec>;
+                 SyntheticFanoutSpec, SyntheticTcpSpec, TcpEchoSpec, TcpProxySpec>;
 
 struct RetryPolicy {
   uint32_t attempts_max = 1;          // counted ones: interrupted attempts are not
@@ -346,6 +368,22 @@ void fields(V& v, SyntheticTcpSpec& s) {
   v("connections", s.connections);
   v("size_bytes", s.size_bytes);
   v("block_bytes", s.block_bytes);
+}
+template <class V>
+void fields(V& v, TcpEchoSpec& s) {
+  v("listen", s.listen);
+  v("connections_max", s.connections_max);
+  v("idle_timeout_ns", s.idle_timeout);
+  v("drain_timeout_ns", s.drain_timeout);
+}
+template <class V>
+void fields(V& v, TcpProxySpec& s) {
+  v("listen", s.listen);
+  v("target", s.target);
+  v("connections_max", s.connections_max);
+  v("idle_timeout_ns", s.idle_timeout);
+  v("drain_timeout_ns", s.drain_timeout);
+  v("connect_timeout_ns", s.connect_timeout);
 }
 template <class V>
 void fields(V& v, ExecResult& s) {

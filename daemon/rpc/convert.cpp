@@ -181,9 +181,10 @@ v1::Job to_proto(const model::Job& job) {
   }
   if (!std::holds_alternative<std::monostate>(job.result))
     result_to_proto(job.result, *out.mutable_result());
-  if (job.progress.done != 0 || job.progress.total != 0) {
+  if (job.progress != model::Progress{}) {
     out.mutable_progress()->set_done(job.progress.done);
     out.mutable_progress()->set_total(job.progress.total);
+    out.mutable_progress()->set_note(job.progress.note);
   }
   out.set_revision(job.revision);
   return out;

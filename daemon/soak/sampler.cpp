@@ -48,8 +48,8 @@ void take_runtime(const zokio::RuntimeSnapshot& runtime, Sample& sample) {
     sample.pool_requests += p.hits_thread + p.hits_shared + p.misses_os;
     sample.pool_misses += p.misses_os;
   }
-  sample.blocking_threads = static_cast<uint32_t>(runtime.scheduler.blocking_threads) +
-                            runtime.scheduler.kept_threads;
+  sample.blocking_threads =
+      static_cast<uint32_t>(runtime.scheduler.blocking_threads) + runtime.scheduler.kept_threads;
 }
 
 }  // namespace

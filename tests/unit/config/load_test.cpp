@@ -67,6 +67,8 @@ output_limit = "8KiB"
 drain_timeout = "9s"
 [policy]
 roots = ["/data", "/srv/x"]
+listen = ["127.0.0.0/8"]
+connect = ["public", "::1"]
 allowed_uids = [1000, 1001]
 allowed_gids = [100]
 [policy.exec]
@@ -93,7 +95,8 @@ level = "debug"
   want.rpc = {"/r", "0600", "zokio", {1ull << 20}, false};
   want.http = {"[::1]:1234"};
   want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};
-  want.policy = {true, {"PATH"}, {"/data", "/srv/x"}, {1000, 1001}, {100}};
+  want.policy = {true, {"PATH"}, {"/data", "/srv/x"}, {1000, 1001}, {100},
+                 {"127.0.0.0/8"}, {"public", "::1"}};
   want.soak = {true};
   want.log = {"debug"};
   EXPECT_EQ(*config, want);
@@ -136,6 +139,9 @@ TEST(Load, ErrorsSayWhereAndWhat) {
       {"[policy]\nroots = \"/data\"", "z.toml:2:9: policy.roots: want a list of texts, got text\n"},
       {"[policy]\nroots = [\"/data\", 3]",
        "z.toml:2:9: policy.roots: item 2: want a list of texts\n"},
+      {"[policy]\nconnect = [\"public\", \"10.0.0.0/40\"]",
+       "z.toml:2:11: policy.connect: \"10.0.0.0/40\" is no network such as \"10.0.0.0/8\", no "
+       "address and not \"public\"\n"},
       {"[policy]\nroots = [\"data\"]",
        "z.toml:2:9: policy.roots: \"data\" is not an absolute path\n"},
       {"[policy]\nroots = [\"/data/../etc\"]",

@@ -50,6 +50,14 @@ class FakeContext final : public JobContext {
     last_total = total;
     if (on_progress) on_progress(done);
   }
+  void note(std::string text) override {
+    std::lock_guard lock(mutex_);
+    note_ = std::move(text);
+  }
+  std::string last_note() const {
+    std::lock_guard lock(mutex_);
+    return note_;
+  }
   void write_log(std::string_view text) override {
     std::lock_guard lock(mutex_);
     log_ += text;
@@ -69,7 +77,7 @@ class FakeContext final : public JobContext {
   const Policy policy_;
   model::Job job_;
   mutable std::mutex mutex_;
-  std::string log_;  // guarded by mutex_
+  std::string log_, note_;  // guarded by mutex_
 };
 
 inline Task<void> run_kind(FakeContext* context) {

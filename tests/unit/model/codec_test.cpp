@@ -40,7 +40,9 @@ std::vector<JobSpec> samples() {
                         SyntheticTimerSpec{1, 2, 3ms},
                         SyntheticChannelSpec{1, 2, 3, 4, 5},
                         SyntheticFanoutSpec{1, 2, 3, 4},
-                        SyntheticTcpSpec{1, 2, 3, 4}};
+                        SyntheticTcpSpec{1, 2, 3, 4},
+                        TcpEchoSpec{"127.0.0.1:1", 2, 3s, 4s},
+                        TcpProxySpec{"127.0.0.1:1", "a:2", 3, 4s, 5s, 6s}};
   for (const Work& work : works) out.emplace_back().work = work;
   return out;
 }

@@ -29,6 +29,8 @@ std::vector<model::JobSpec> full_specs() {
       model::SyntheticChannelSpec{1, 2, 3, 4, 5},
       model::SyntheticFanoutSpec{1, 2, 3, 4},
       model::SyntheticTcpSpec{1, 2, 3, 4},
+      model::TcpEchoSpec{"127.0.0.1:1", 2, seconds(3), seconds(4)},
+      model::TcpProxySpec{"127.0.0.1:1", "a:2", 3, seconds(4), seconds(5), seconds(6)},
   };
   std::vector<model::JobSpec> out;
   for (const auto& work : works) {
