@@ -277,7 +277,7 @@ int64_t Pool::central_cap(int64_t free) const noexcept {
   const uint64_t set = central_cap_.load(std::memory_order_relaxed);
   const int64_t others = static_cast<int64_t>(budget_.held()) - free;
   const int64_t cap =
-      set != 0 ? static_cast<int64_t>(set) : std::max(kCentralKeep, others / kCentralShare);
+      set != 0 ? static_cast<int64_t>(set) : std::max(central_keep(id_), others / kCentralShare);
   return under_pressure() ? std::min(cap, static_cast<int64_t>(kKeepUnderPressure)) : cap;
 }
 

@@ -22,8 +22,12 @@
 namespace zokio::mem {
 
 // Free bytes the central lists of a pool keep before empty spans go back at once: enough to take a
-// burst, and the ups and downs of a program that holds much; small beside what it holds.
-inline constexpr int64_t kCentralKeep = int64_t{8} << 20;
+// burst, and the ups and downs of a program that holds much; small beside what it holds. Decay has
+// what is not needed after all. The heap keeps less, because under libzokio-malloc nothing decays;
+// of buffers a hundred that read 256 KiB each come and go.
+inline constexpr int64_t central_keep(PoolId id) noexcept {
+  return int64_t{id == PoolId::Heap ? 8 : 32} << 20;
+}
 inline constexpr int64_t kCentralShare = 4;  // or this part of what the pool holds besides
 // While the system is short of memory.
 inline constexpr uint64_t kKeepUnderPressure = uint64_t{256} << 10;
