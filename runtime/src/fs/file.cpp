@@ -59,7 +59,7 @@ Task<Result<File>> open_with(int directory, std::string path, OpenOptions option
   if (op.result() < 0) co_return fail(io::error_of(op));
   os::Fd fd(static_cast<int>(op.result()));
   if (options.regular_only) ZOKIO_CO_CHECKED(require_regular(fd.get()));
-  co_return File(std::move(fd));
+  co_return File(std::move(fd), options.direct);
 }
 
 // Offsets above this do not fit the kernel's loff_t.
@@ -82,6 +82,11 @@ IoResult bad_offset(mem::Buffer buffer, const char* where) {
 
 }  // namespace
 
+File::File(os::Fd fd) noexcept : fd_(std::move(fd)) {
+  const int flags = fd_ ? fcntl(fd_.get(), F_GETFL) : 0;
+  direct_ = flags >= 0 && (flags & O_DIRECT) != 0;
+}
+
 Task<Result<File>> File::open(std::string path, OpenOptions options) {
   return open_with(AT_FDCWD, std::move(path), options, 0);
 }
@@ -94,7 +99,8 @@ Task<Result<File>> File::open_beneath(int directory, std::string path, OpenOptio
 Task<IoResult> File::read_at(mem::Buffer buffer, uint64_t offset) {
   if (buffer.capacity() == 0) co_return io::no_room(std::move(buffer), "read");
   if (!valid_offset(offset)) co_return bad_offset(std::move(buffer), "read");
-  io::ReadOp op(fd(), std::move(buffer), static_cast<int64_t>(offset));
+  io::ReadOp op(fd(), std::move(buffer), static_cast<int64_t>(offset), 0, io::kMaxTransfer,
+                !direct_);
   co_await op;
   co_return op.take();
 }
@@ -149,7 +155,8 @@ Task<IoResult> File::read_full_at(mem::Buffer buffer, uint64_t offset) {
   std::size_t done = 0;
   do {
     if (!valid_offset(offset + done)) co_return bad_offset(std::move(buffer), "read");
-    io::ReadOp op(fd(), std::move(buffer), static_cast<int64_t>(offset + done), done);
+    io::ReadOp op(fd(), std::move(buffer), static_cast<int64_t>(offset + done), done,
+                  io::kMaxTransfer, !direct_);
     co_await op;
     IoResult step = op.take();
     if (!step.n.has_value()) co_return step;

@@ -10,7 +10,8 @@ Task<IoResult> FileStream::read(mem::Buffer buffer, std::size_t skip, std::size_
   if (skip >= buffer.capacity() || limit == 0 || position_ > INT64_MAX) {
     co_return io::no_room(std::move(buffer), "read");
   }
-  io::ReadOp op(file_->fd(), std::move(buffer), static_cast<int64_t>(position_), skip, limit);
+  io::ReadOp op(file_->fd(), std::move(buffer), static_cast<int64_t>(position_), skip, limit,
+                !file_->direct());
   co_await op;
   if (op.result() > 0) position_ += static_cast<uint64_t>(op.result());
   co_return op.take();

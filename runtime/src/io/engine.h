@@ -27,6 +27,8 @@ class Engine : Pinned {
   // The result of `op`, which nobody else knows yet, when it can be had at once and that is worth
   // the try; -EAGAIN: issue it. Requires: op.interest() != 0.
   virtual int64_t try_now(Op& op) noexcept = 0;
+  // True when several operations on files go to the kernel in one call.
+  virtual bool batches_files() const noexcept = 0;
   // Begins `op`, which is in the reactor's table. May call Reactor::complete in here.
   virtual void issue(Op& op) noexcept = 0;
   // Asks for the end of `op`. May call Reactor::complete(op, -ECANCELED) in here.

@@ -41,7 +41,8 @@ bool Op::await_suspend(std::coroutine_handle<> h) noexcept {
   start_ns_ = env::now_ns();
   const auto start = [this]() noexcept {
     Reactor* here = task::context().reactor;
-    if (interest_ != 0 && here != nullptr && task::consume_budget() && here->try_now(*this))
+    if ((interest_ != 0 || traits_.cached != Cached::No) && here != nullptr &&
+        task::consume_budget() && here->try_now(*this))
       return false;
     if (!publish(driver_->blocks(*this))) return false;
     // The frame may be gone from here on.

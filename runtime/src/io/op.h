@@ -69,16 +69,22 @@ const char* op_name(OpKind kind) noexcept;
 
 inline constexpr uint32_t kNoOpSlot = UINT32_MAX;
 
+// Whether an operation may be had from the page cache, and how much it is. Small: two of them cost
+// less through one system call of a ring than by themselves; large: copying the bytes is most of
+// it.
+enum class Cached : uint8_t { No, Small, Large };
+
 // What an operation is, fixed by its type.
 struct OpTraits {
   OpKind kind;
-  uint8_t opcode = 0;         // of io_uring; 0 (NOP): has no such form
-  short interest = 0;         // POLLIN or POLLOUT; 0: never waits for readiness (files)
-  bool reissue = false;       // after -ECANCELED from the kernel it can be issued again elsewhere
-  bool cancellable = true;    // false: a cancel of the task does not concern it (close)
-  bool counts_bytes = false;  // the result is a number of bytes
-  bool stream = false;        // of a connected stream socket: see Op::would_block_next
-  bool picks_buffer = false;  // under io_uring the kernel picks one; see Op::picked
+  uint8_t opcode = 0;          // of io_uring; 0 (NOP): has no such form
+  short interest = 0;          // POLLIN or POLLOUT; 0: never waits for readiness (files)
+  bool reissue = false;        // after -ECANCELED from the kernel it can be issued again elsewhere
+  bool cancellable = true;     // false: a cancel of the task does not concern it (close)
+  bool counts_bytes = false;   // the result is a number of bytes
+  bool stream = false;         // of a connected stream socket: see Op::would_block_next
+  bool picks_buffer = false;   // under io_uring the kernel picks one; see Op::picked
+  Cached cached = Cached::No;  // see Op::attempt_cached
 };
 
 class Op : private task::Wait {
@@ -98,6 +104,9 @@ class Op : private task::Wait {
   // The epoll form: tries once and returns what a completion would; -EAGAIN: wait for interest().
   // Without interest it may block. Thread: owner, or a blocking thread.
   virtual int64_t attempt() noexcept = 0;
+  // What the page cache has of it, without waiting for a disk; -EAGAIN: not all, nothing has
+  // happened. Requires: traits().cached. Thread: owner.
+  virtual int64_t attempt_cached() noexcept { return -EAGAIN; }
   // The buffer that the kernel picked, before the end. Requires: traits().picks_buffer.
   virtual void picked(mem::Buffer) noexcept {}
   // The descriptor that interest() is about. Requires: interest() != 0.

@@ -13,6 +13,12 @@
 #include "zokio/base/assert.h"
 
 namespace zokio::io {
+namespace {
+
+// About as long in the processor as what else is counted as one.
+constexpr uint64_t kBytesOfABudget = uint64_t{8} << 10;
+
+}  // namespace
 
 Reactor::Reactor() noexcept = default;
 Reactor::~Reactor() {
@@ -125,12 +131,24 @@ void Reactor::start(Op& op) noexcept {
 
 bool Reactor::try_now(Op& op) noexcept {
   if (state() != ReactorState::Active) return false;
-  const int64_t result = engine_->try_now(op);
+  const int64_t result = op.traits().cached != Cached::No ? try_cached(op) : engine_->try_now(op);
   if (result == -EAGAIN || result == -EINTR) return false;
   stats_.submissions.add();
   shard_->record(op.traits(), result, static_cast<uint64_t>(env::now_ns() - op.start_ns_));
   op.result_ = result;
   return true;
+}
+
+int64_t Reactor::try_cached(Op& op) noexcept {
+  // Beside others it goes with them.
+  const bool in_a_batch = engine_->batches_files() && (ends_soon_ || completed_ > 1);
+  if (op.traits().cached == Cached::Small && in_a_batch) return -EAGAIN;
+  if (!cached_first_.worth_it()) return -EAGAIN;
+  const int64_t result = op.attempt_cached();
+  cached_first_.was(result >= 0);
+  // A copy out of the cache takes its time: large ones use the turn of a task up sooner.
+  if (result > 0) task::consume_budget(static_cast<uint64_t>(result) / kBytesOfABudget);
+  return result;
 }
 
 void Reactor::on_cancel_message(Op& op) noexcept {

@@ -28,6 +28,7 @@
 #include <memory>
 #include <string>
 
+#include "io/cached_first.h"
 #include "io/inbox.h"
 #include "io/op_table.h"
 #include "io/stats.h"
@@ -117,6 +118,7 @@ class Reactor final : Pinned {
   void on_cancel_message(Op& op) noexcept;
   void on_resize_order(RingOrder& order) noexcept;
   void drain() noexcept;
+  int64_t try_cached(Op& op) noexcept;
 
   // The bell: who sets Rung over Sleeping (in the engine) writes the eventfd, who sets it over
   // Dozing (on this word, as a futex) wakes that.
@@ -148,6 +150,7 @@ class Reactor final : Pinned {
   bool drained_ = false;
   bool ends_soon_ = false;
   int64_t fetched_ns_ = 0;  // 0: not within a fetch
+  CachedFirst cached_first_;
 };
 
 }  // namespace zokio::io

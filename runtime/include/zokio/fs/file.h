@@ -4,7 +4,8 @@
 // A file: positional reads and writes with owned buffers.
 //
 // Under io_uring the kernel does all of this asynchronously; under epoll, and for what a kernel
-// lacks, it runs on the blocking pool (IoSnapshot::file_ops_blocking counts it). Same results.
+// lacks, it runs on the blocking pool (IoSnapshot::file_ops_blocking counts it). Same results. A
+// read that the page cache can serve ends at once on both.
 // Cancel: an operation that has not begun ends with Cancelled; one that the disk is doing is
 // awaited and its result delivered. The buffer comes back in both cases.
 // Thread: one task at a time moves or closes it; reads and writes may run concurrently.
@@ -28,8 +29,9 @@ inline constexpr int kWorkingDirectory = -100;
 class File {
  public:
   File() = default;
-  // Takes over a descriptor.
-  explicit File(os::Fd fd) noexcept : fd_(std::move(fd)) {}
+  // Takes over a descriptor. Whether it is O_DIRECT is asked here once.
+  explicit File(os::Fd fd) noexcept;
+  File(os::Fd fd, bool direct) noexcept : fd_(std::move(fd)), direct_(direct) {}
 
   // Errors: NotFound, AlreadyExists, PermissionDenied, ... by errno.
   static Task<Result<File>> open(std::string path, OpenOptions options = {});
@@ -76,9 +78,12 @@ class File {
   bool is_open() const noexcept { return static_cast<bool>(fd_); }
   // -1 when closed.
   int fd() const noexcept { return fd_.get(); }
+  // Reads go past the page cache (OpenOptions::direct).
+  bool direct() const noexcept { return direct_; }
 
  private:
   os::Fd fd_;  // an open file that goes out of scope is closed at once
+  bool direct_ = false;
 };
 
 }  // namespace zokio::fs

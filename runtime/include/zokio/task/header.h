@@ -128,4 +128,10 @@ inline bool consume_budget() noexcept {
   return true;
 }
 
+// Uses up to `units` more of it, for what took so much longer than one.
+inline void consume_budget(uint64_t units) noexcept {
+  Context& c = context();
+  c.budget -= static_cast<uint32_t>(units < c.budget ? units : c.budget);
+}
+
 }  // namespace zokio::task

@@ -32,6 +32,7 @@ class EpollEngine final : public Engine {
   EpollEngine(Reactor& reactor, os::Fd set) noexcept;
 
   int64_t try_now(Op& op) noexcept override;
+  bool batches_files() const noexcept override { return false; }
   void issue(Op& op) noexcept override;
   void cancel(Op& op) noexcept override;
   void pass(Instant deadline, unsigned limit) noexcept override;

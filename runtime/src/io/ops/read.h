@@ -5,6 +5,7 @@
 
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "io/ops/transfer.h"
@@ -15,10 +16,16 @@ class ReadOp final : public TransferOp {
  public:
   // `offset` kNoOffset: a stream that may make the reader wait, and is non-blocking.
   // Reads into `buffer` from `skip` on, at most `limit` bytes.
+  // `cached`: it is first looked for in the page cache; not for O_DIRECT, which would wait there.
   ReadOp(int fd, mem::Buffer buffer, int64_t offset, std::size_t skip = 0,
-         std::size_t limit = kMaxTransfer) noexcept
-      : TransferOp({.kind = OpKind::Read, .opcode = IORING_OP_READ, .counts_bytes = true}, fd,
-                   std::move(buffer), true, skip, limit),
+         std::size_t limit = kMaxTransfer, bool cached = false) noexcept
+      : TransferOp({.kind = OpKind::Read,
+                    .opcode = IORING_OP_READ,
+                    .counts_bytes = true,
+                    .cached = !cached                      ? Cached::No
+                              : buffer.capacity() < kLarge ? Cached::Small
+                                                           : Cached::Large},
+                   fd, std::move(buffer), true, skip, limit),
         offset_(offset) {
     if (offset == kNoOffset) set_interest(POLLIN, true);
   }
@@ -35,7 +42,23 @@ class ReadOp final : public TransferOp {
                                            : pread(fd(), data(), length(), offset_));
   }
 
+  // Until it is full or the file ends, so that it is short where a waiting read would be. Errors
+  // are left to that, too.
+  int64_t attempt_cached() noexcept override {
+    std::size_t done = 0;
+    while (done < length()) {
+      const iovec rest{data() + done, length() - done};
+      const ssize_t n = preadv2(fd(), &rest, 1, offset_ + static_cast<int64_t>(done), RWF_NOWAIT);
+      if (n < 0) return -EAGAIN;
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return static_cast<int64_t>(done);
+  }
+
  private:
+  static constexpr std::size_t kLarge = std::size_t{16} << 10;
+
   int64_t offset_;
 };
 

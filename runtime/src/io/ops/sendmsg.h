@@ -48,8 +48,8 @@ class SendToOp final : public TransferOp {
     entry.addr = reinterpret_cast<uintptr_t>(&header_);
     entry.len = 1;
     // Not to be waited for inside: a Unix datagram that finds its receiver's queue full has been
-    // copied out of the vector by then, and the ring's second try would send an empty one (seen with
-    // Linux 6.18). With EAGAIN the engine waits for room and begins anew.
+    // copied out of the vector by then, and the ring's second try would send an empty one (seen
+    // with Linux 6.18). With EAGAIN the engine waits for room and begins anew.
     entry.msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   }
   int64_t attempt() noexcept override {

@@ -33,6 +33,7 @@ class UringEngine final : public Engine {
   ~UringEngine() override;
 
   int64_t try_now(Op& op) noexcept override;
+  bool batches_files() const noexcept override { return true; }
   void issue(Op& op) noexcept override;
   void cancel(Op& op) noexcept override;
   void pass(Instant deadline, unsigned limit) noexcept override;
