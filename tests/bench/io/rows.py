@@ -8,7 +8,7 @@ IDLE_CONNECTIONS = 10_000
 # Workload: direct or through the page cache, reads at a time, reads.
 READS = {"read_1": (0, 1, 200_000), "read_32": (0, 32, 400_000), "read_128": (0, 128, 400_000),
          "read_direct_32": (1, 32, 20_000)}
-WORKLOADS = [*ECHOES, "churn_64", "idle_10000", *READS]
+WORKLOADS = [*ECHOES, "churn_64", "idle_10000", *READS, "tree"]
 
 URING, EPOLL = "zokio-uring", "zokio-epoll"
 
@@ -21,9 +21,10 @@ GOALS = {
     **{("churn_64", ours): [(1, ["asio", "uv", "tokio"])] for ours in (URING, EPOLL)},
     **{("idle_10000", ours): [(1, ["asio", "uv", "tokio"])] for ours in (URING, EPOLL)},
     **{(name, URING): [(0.95, ["fio", "raw-uring"])] for name in READS},
+    **{("tree", ours): [(1, ["threads"])] for ours in (URING, EPOLL)},
 }
 # Our backends are compared with these when no goal is named, in this order of columns.
-PEERS = ["raw-uring", "raw-epoll", "tokio", "asio", "uv", "fio", "pread"]
+PEERS = ["raw-uring", "raw-epoll", "tokio", "asio", "uv", "fio", "pread", "threads"]
 
 
 def better(unit, ours, theirs):

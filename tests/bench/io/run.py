@@ -13,6 +13,7 @@ workload is.
 import argparse
 import json
 import os
+import random
 import re
 import struct
 import subprocess
@@ -132,6 +133,39 @@ class Fio:
         return {workload: (1e9 / read["iops"], "ns")}
 
 
+class Tree:
+    """A program that sums a tree of files up, on all processors."""
+
+    workloads = {"tree"}
+
+    def __init__(self, impl, binary, root, backend=""):
+        self.impl, self.binary, self.root = impl, binary, root
+        self.env = dict(os.environ, ZOKIO_BENCH_BACKEND=backend)
+
+    sums = set()  # of all of them
+
+    def measure(self, workload, _, __):
+        done = subprocess.run([self.binary, "tree", self.root], env=self.env, capture_output=True, text=True,
+                              timeout=120)
+        if done.returncode != 0:
+            raise SystemExit(f"{self.impl} {workload}: exit {done.returncode} {done.stderr.strip()}")
+        said = json.loads(done.stdout)
+        self.sums.add(said["sum"])
+        if len(self.sums) != 1:
+            raise SystemExit(f"{self.impl} {workload}: another sum than the others': {self.sums}")
+        return {workload: (said["files_per_second"], "1/s")}
+
+
+def make_tree(root):
+    """6,000 files in 50 directories: half of them up to 16 KiB, some up to 1 MiB, 450 MiB in all."""
+    numbers = random.Random(1)
+    for i in range(6000):
+        directory = Path(root) / f"{i % 50:02}"
+        directory.mkdir(exist_ok=True)
+        size = int(1024 * 2 ** numbers.uniform(0, 10) if i % 2 else numbers.uniform(0, 16384))
+        (directory / f"{i}").write_bytes(numbers.randbytes(size))
+
+
 def make_file(path):
     """Blocks of 4 KiB that begin with their number, mixed: reads.h."""
     mask = (1 << 64) - 1
@@ -145,7 +179,7 @@ def make_file(path):
         os.fsync(out.fileno())
 
 
-def programs(bin_dir, build_dir, path):
+def programs(bin_dir, build_dir, path, tree):
     load = bin_dir / "bench_io_load"
 
     def echo(impl, name, backend=""):
@@ -157,7 +191,10 @@ def programs(bin_dir, build_dir, path):
             Reads(rows.URING, bin_dir / "bench_io_zokio", path, "uring"),
             Reads(rows.EPOLL, bin_dir / "bench_io_zokio", path, "epoll"),
             Reads("raw-uring", bin_dir / "bench_io_raw_reads", path, "uring"),
-            Reads("pread", bin_dir / "bench_io_raw_reads", path, "pread"), Fio(path)]
+            Reads("pread", bin_dir / "bench_io_raw_reads", path, "pread"), Fio(path),
+            Tree(rows.URING, bin_dir / "bench_io_zokio_tree", tree, "uring"),
+            Tree(rows.EPOLL, bin_dir / "bench_io_zokio_tree", tree, "epoll"),
+            Tree("threads", bin_dir / "bench_io_tree_threads", tree)]
 
 
 def main():
@@ -177,10 +214,13 @@ def main():
     chosen = [(w, 1) for w in rows.WORKLOADS if re.search(arguments.only, w)]
     out = arguments.out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=out.parent, prefix="reads.") as file:
+    with (tempfile.NamedTemporaryFile(dir=out.parent, prefix="reads.") as file,
+          tempfile.TemporaryDirectory(dir=out.parent, prefix="tree.") as tree):
+        if ("tree", 1) in chosen:
+            make_tree(tree)
         if any(w in rows.READS for w, _ in chosen):
             make_file(file.name)
-        found = [p for p in programs(arguments.bin.resolve(), out.parent, file.name)
+        found = [p for p in programs(arguments.bin.resolve(), out.parent, file.name, tree)
                  if re.search(arguments.impl, p.impl)]
         env = results.environment(PACKAGES)
         samples = results.run_rounds("io/{}", found, chosen, runs, ms)

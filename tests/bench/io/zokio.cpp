@@ -9,12 +9,10 @@
 #include <zokio/fs/file.h>
 #include <zokio/mem/registered.h>
 #include <zokio/net/tcp_listener.h>
-#include <zokio/zokio.h>
-
-#include <memory>
 
 #include "reads.h"
 #include "wire.h"
+#include "zokio_runtime.h"
 
 namespace {
 
@@ -23,22 +21,6 @@ using zokio::Result;
 using zokio::Task;
 using zokio::net::TcpListener;
 using zokio::net::TcpStream;
-
-std::unique_ptr<zokio::Runtime> start() {
-  zokio::RuntimeOptions options;
-  options.workers = 1;
-  options.blocking_threads = 1;
-  const char* backend = std::getenv("ZOKIO_BENCH_BACKEND");
-  options.backend = backend != nullptr && std::string_view(backend) == "epoll"
-                        ? zokio::Backend::Epoll
-                        : zokio::Backend::Uring;
-  auto runtime = zokio::Runtime::create(options);
-  if (!runtime) {
-    std::fprintf(stderr, "no runtime: %s\n", runtime.error().where);
-    std::exit(2);
-  }
-  return std::move(*runtime);
-}
 
 // Small messages: a connection that waits holds no buffer.
 Task<void> serve_small(TcpStream stream) {
@@ -74,7 +56,7 @@ Task<void> listen(TcpListener* listener, unsigned message) {
 }
 
 void echo(unsigned message) {
-  auto runtime = start();
+  auto runtime = bench::io::start(1);
   auto listener = TcpListener::bind(zokio::net::Address::loopback(0), {.backlog = 4096});
   if (!listener) bench::io::die("bind");
   runtime->spawn(&listen, &*listener, message).detach();
@@ -99,10 +81,8 @@ Task<uint64_t> read_some(zokio::fs::File* file, Reads* reads) {
 }
 
 Task<uint64_t> read_all(std::string path, bool direct, unsigned depth, Reads* reads) {
-  zokio::fs::OpenOptions options;
-  auto file = co_await zokio::fs::File::open(path, options);
+  auto file = co_await zokio::fs::File::open(path, {.direct = direct});
   if (!file) co_return 0;
-  if (direct) fcntl(file->fd(), F_SETFL, O_DIRECT);
   std::vector<zokio::JoinHandle<uint64_t>> readers;
   for (unsigned i = 0; i < depth; ++i) readers.push_back(zokio::spawn(&read_some, &*file, reads));
   uint64_t sum = 0;
@@ -111,7 +91,7 @@ Task<uint64_t> read_all(std::string path, bool direct, unsigned depth, Reads* re
 }
 
 int read_blocks(const char* path, bool direct, unsigned depth, uint64_t count) {
-  auto runtime = start();
+  auto runtime = bench::io::start(1);
   return bench::io::time_reads(path, count, [&](Reads& reads) {
     return runtime->block_on(&read_all, std::string(path), direct, depth, &reads).value_or(0);
   });
