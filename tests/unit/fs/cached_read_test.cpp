@@ -68,21 +68,21 @@ TEST_P(CachedReadTest, NeedsNeitherARingNorAThread) {
   }
 }
 
+Task<void> read_around_the_end(std::string path) {
+  auto file = co_await File::open(path);
+  CO_ASSERT_OK(file);
+  IoResult got = co_await file->read_at(*mem::lease(70'000), kBytes - 12'345);
+  CO_ASSERT_OK(got.n);
+  EXPECT_EQ(*got.n, 12'345u);
+  for (const uint64_t at : {uint64_t{kBytes}, uint64_t{1} << 60}) {
+    got = co_await file->read_at(std::move(got.buffer), at);
+    CO_ASSERT_OK(got.n);
+    EXPECT_EQ(*got.n, 0u);
+  }
+}
+
 TEST_P(CachedReadTest, EndsWhereTheFileEnds) {
-  ASSERT_TRUE(runtime_
-                  ->block_on([&]() -> Task<void> {
-                    auto file = co_await File::open(path_);
-                    CO_ASSERT_OK(file);
-                    IoResult got = co_await file->read_at(*mem::lease(70'000), kBytes - 12'345);
-                    CO_ASSERT_OK(got.n);
-                    EXPECT_EQ(*got.n, 12'345u);
-                    for (const uint64_t at : {uint64_t{kBytes}, uint64_t{1} << 60}) {
-                      got = co_await file->read_at(std::move(got.buffer), at);
-                      CO_ASSERT_OK(got.n);
-                      EXPECT_EQ(*got.n, 0u);
-                    }
-                  })
-                  .has_value());
+  ASSERT_TRUE(runtime_->block_on(read_around_the_end, path_).has_value());
 }
 
 TEST_P(CachedReadTest, WhatIsNotThereIsReadAsBefore) {
@@ -99,24 +99,24 @@ TEST_P(CachedReadTest, WhatIsNotThereIsReadAsBefore) {
   }
 }
 
+Task<void> write_and_read_over(std::string path) {
+  auto file = co_await File::open(path, {.read = true, .write = true});
+  CO_ASSERT_OK(file);
+  mem::Buffer buffer = *mem::lease(5000);
+  for (unsigned i = 0; i < 50; ++i) {
+    simd::fill_pattern(buffer.space(), i, 0);
+    buffer.resize(5000);
+    IoResult put = co_await file->write_all_at(std::move(buffer), 1000);
+    CO_ASSERT_OK(put.n);
+    IoResult got = co_await file->read_full_at(std::move(put.buffer), 1000);
+    CO_ASSERT_OK(got.n);
+    EXPECT_EQ(simd::find_damage(got.buffer.bytes(), i, 0), simd::kIntact);
+    buffer = std::move(got.buffer);
+  }
+}
+
 TEST_P(CachedReadTest, WritersAreSeen) {
-  ASSERT_TRUE(runtime_
-                  ->block_on([&]() -> Task<void> {
-                    auto file = co_await File::open(path_, {.read = true, .write = true});
-                    CO_ASSERT_OK(file);
-                    mem::Buffer buffer = *mem::lease(5000);
-                    for (unsigned i = 0; i < 50; ++i) {
-                      simd::fill_pattern(buffer.space(), i, 0);
-                      buffer.resize(5000);
-                      IoResult put = co_await file->write_all_at(std::move(buffer), 1000);
-                      CO_ASSERT_OK(put.n);
-                      IoResult got = co_await file->read_full_at(std::move(put.buffer), 1000);
-                      CO_ASSERT_OK(got.n);
-                      EXPECT_EQ(simd::find_damage(got.buffer.bytes(), i, 0), simd::kIntact);
-                      buffer = std::move(got.buffer);
-                    }
-                  })
-                  .has_value());
+  ASSERT_TRUE(runtime_->block_on(write_and_read_over, path_).has_value());
 }
 
 ZOKIO_RUNTIME_MATRIX(CachedReadTest);
