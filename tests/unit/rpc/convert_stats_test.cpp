@@ -94,10 +94,24 @@ TEST(ConvertStats, NoFigureOfTheRuntimeIsForgotten) {
   p.miss_ns = some_values();
   p.classes = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 90, 2, 17, 18}};
   s.pools = {p};
-  zokio::ReactorSnapshot r{
-      1, zokio::ReactorState::Active, "io_uring", "f", "worker-1", 1, 2, 3, 4, 5, 6, 7, 8, "yes"};
+  zokio::ReactorSnapshot r;
+  r.slot = 1;
+  r.state = zokio::ReactorState::Active;
+  r.backend = "io_uring";
+  r.features = "f";
+  r.host = "worker-1";
+  r.inflight = r.submissions = r.enters = r.sq_full = r.cq_overflows = 1;
+  r.remote_ops = r.bells = r.registered_ops = 2;
+  r.ring_entries = r.rings_draining = r.receive_buffers = 3;
+  r.rings_resized = r.rings_replaced = 4;
+  r.registered_buffers = "yes";
   zokio::IoOpSnapshot op{"read", "io_uring", 1, 2, 3, 4, some_values()};
-  s.io = {1, "epoll", "EPERM", {r}, {op}, 5, {}};
+  s.io.reactors_desired = 1;
+  s.io.backend = "epoll";
+  s.io.fallback_reason = "EPERM";
+  s.io.reactors = {r};
+  s.io.ops = {op};
+  s.io.file_ops_blocking = 5;
   zokio::v1::Stats out;
   write_runtime(out, s);
   std::vector<std::string> unset;
