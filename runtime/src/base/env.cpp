@@ -35,6 +35,9 @@ uint32_t choose(Choice what, uint32_t n, Rng&) noexcept {
 bool fault(Fault what) noexcept {
   return current_oracle != nullptr && current_oracle->fault(what);
 }
+bool later(void (*call)(void*), void* argument) noexcept {
+  return current_oracle != nullptr && current_oracle->later(call, argument);
+}
 
 #else
 

@@ -37,6 +37,8 @@ class Oracle {
   // A number below n. Requires: n > 0.
   virtual uint32_t choose(Choice what, uint32_t n) noexcept = 0;
   virtual bool fault(Fault what) noexcept = 0;
+  // Takes a call that may block, to run it later. False: it is run at once.
+  virtual bool later(void (*)(void*), void*) noexcept { return false; }
 
  protected:
   ~Oracle() = default;
@@ -48,6 +50,7 @@ void set_oracle(Oracle* oracle) noexcept;
 int64_t now_ns() noexcept;
 uint32_t choose(Choice what, uint32_t n, Rng& rng) noexcept;
 bool fault(Fault what) noexcept;
+bool later(void (*call)(void*), void* argument) noexcept;
 
 #else
 

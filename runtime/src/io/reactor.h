@@ -78,6 +78,9 @@ class Reactor final : Pinned {
   // Operations that this reactor holds. Thread: any (exact on the owner's).
   uint64_t in_flight() const noexcept { return stats_.inflight.load(std::memory_order_relaxed); }
 
+  // A wake() waits to be heard by the next turn. For who sleeps in its own way (a simulation).
+  bool rung() const noexcept { return bell_state_.load(std::memory_order_acquire) == kRung; }
+
   ReactorState state() const noexcept { return state_.load(std::memory_order_acquire); }
   uint32_t slot() const noexcept { return slot_; }
 
