@@ -141,14 +141,16 @@ bool World::lie_down(unsigned slot) {
   if (!scheduler_->slot(slot)->parker().lie_down()) return false;
   if (io::Reactor* reactor = task::context().reactor) {
     const Kernel& kernel = *options_.kernel;
-    unsigned completed = 0;
-    // Bounded: one that has nothing in flight leaves the re-arming of its bell for later.
-    bool quiet = false;
-    for (int i = 0; i < 16 && !(quiet && kernel.quiet(slot)); ++i) {
-      quiet = kernel.quiet(slot);
-      completed += reactor->turn(Instant{0});
+    // What the kernel did not take at once is handed over again, as by a worker that comes back
+    // from its sleep for that. Bounded: one that has nothing in flight leaves its bell for later.
+    for (int i = 0; i < 16; ++i) {
+      const uint64_t changes = kernel.changes();
+      // With nothing in flight it does not even look.
+      const bool news = reactor->in_flight() > 0 && !kernel.quiet(slot);
+      if (reactor->turn(Instant{0}) > 0 || news || kernel.changes() != changes) return false;
+      if (reactor->drained()) return false;
+      if (kernel.has_all(slot)) break;
     }
-    if (completed > 0) return false;
   }
   seats_[slot].asleep = true;
   seats_[slot].stale = false;
@@ -312,12 +314,19 @@ std::string World::check() {
   return "work is ready, everybody sleeps, and no wake-up is on its way";
 }
 
+std::string World::reactor_text(unsigned slot) {
+  if (!driver_ || !scheduler_->slot(slot)->has_reactor()) return {};
+  const io::Reactor& reactor = driver_->reactor(slot);
+  return ", reactor" + std::string(reactor.retiring() ? " retiring" : "") + " with " +
+         std::to_string(reactor.in_flight()) + (reactor.rung() ? ", rung" : "");
+}
+
 std::string World::describe() {
   std::string out = sched::Dumper(*scheduler_, {}).run().to_text();
   for (unsigned slot = 0; slot < seats_.size(); ++slot)
     out += "worker " + std::to_string(slot) + (seats_[slot].asleep ? " asleep" : "") +
            (seats_[slot].inside ? " inside" : "") + (seats_[slot].stale ? " stale" : "") +
-           (scheduler_->slot(slot)->has_reactor() ? " with reactor\n" : "\n");
+           (seats_[slot].parked ? " parked" : "") + reactor_text(slot) + "\n";
   if (options_.kernel != nullptr) out += options_.kernel->describe();
   return out;
 }

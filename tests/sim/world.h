@@ -95,6 +95,7 @@ class World final : env::Oracle {
   bool lie_down(unsigned slot);
   bool go_on();
   bool sleep_inside(const Kernel::Ready& ready, int64_t deadline);
+  std::string reactor_text(unsigned slot);
   bool will_wake(unsigned slot);
   std::string check();
 

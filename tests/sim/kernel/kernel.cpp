@@ -146,6 +146,12 @@ bool Kernel::quiet(uint32_t worker) const {
   });
 }
 
+bool Kernel::has_all(uint32_t worker) const {
+  return std::none_of(rings_.begin(), rings_.end(), [worker](const RingObject* ring) {
+    return ring->owner == worker && ring->has_backlog();
+  });
+}
+
 std::string Kernel::describe() const {
   std::string out = "kernel: " + std::to_string(events_.size()) + " events to come\n";
   for (std::size_t i = 0; i < fds_.size(); ++i)

@@ -103,6 +103,8 @@ class Kernel {
 
   // True when a worker would find nothing in his ring or set.
   bool quiet(uint32_t worker) const;
+  // True when the kernel has taken all that a worker put into his ring.
+  bool has_all(uint32_t worker) const;
 
   // Descriptors. ---------------------------------------------------------------------------------
   static bool owns(int fd) noexcept { return current_ != nullptr && fd >= kFirstFd; }

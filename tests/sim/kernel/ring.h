@@ -42,9 +42,8 @@ class RingObject final : public Object {
   std::string describe() const;
   bool in_use(const void* data, std::size_t bytes) const;
   std::size_t operations() const { return operations_.size(); }
-  bool has_news() override {
-    return posted() > 0 || !done_.empty() || !kept_.empty() || sq_head_ != sq_tail_;
-  }
+  bool has_news() override { return posted() > 0 || !done_.empty() || !kept_.empty(); }
+  bool has_backlog() const { return sq_head_ != sq_tail_; }
 
  private:
   struct Operation {

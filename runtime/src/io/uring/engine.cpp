@@ -53,15 +53,21 @@ UringEngine::~UringEngine() {
   ZOKIO_CHECK(old_.empty(), "a ring goes while operations are in flight in it");
   Lane& lane = *lane_;
   if (!lane.bell_armed) return;
-  io_uring_sqe* sqe = entry();
-  ZOKIO_CHECK(sqe != nullptr, "a drained ring has no entry left");
-  io_uring_prep_cancel64(sqe, kBellKey, 0);
-  sqe->user_data = kBellCancelKey;
-  while (lane.bell_armed) {
+  // A cancel that finds the read changing hands inside the kernel (EALREADY) is no promise that it
+  // ends: it is asked for again.
+  for (bool asked = false; lane.bell_armed;) {
+    if (!asked) {
+      io_uring_sqe* sqe = entry();
+      ZOKIO_CHECK(sqe != nullptr, "a drained ring has no entry left");
+      io_uring_prep_cancel64(sqe, kBellKey, 0);
+      sqe->user_data = kBellCancelKey;
+      asked = true;
+    }
     lane.ring->enter(true, Instant::never());
     os::Ring::Completion completion;
     while (lane.ring->next_completion(completion)) {
       if (completion.user_data == kBellKey) lane.bell_armed = false;
+      if (completion.user_data == kBellCancelKey && completion.result < 0) asked = false;
     }
   }
 }
