@@ -167,8 +167,10 @@ Task<void> client(Ledger* ledger, net::Address address, uint64_t seed) {
       ledger->expected(stream.error());
       continue;
     }
-    for (uint32_t i = 1 + rng.below(4); i > 0; --i)
-      if (!co_await exchange(ledger, &*stream, rng.next())) break;
+    for (uint32_t i = 1 + rng.below(4); i > 0; --i) {
+      const bool more = co_await exchange(ledger, &*stream, rng.next());
+      if (!more) break;
+    }
     if (scope.leave()) ++ledger->cut;
     static_cast<void>(co_await stream->close());
   }
@@ -467,6 +469,17 @@ TEST(IoSim, ProgramsOverAMadeUpKernel) {
       n(sum.cut), n(sum.counts.shorts), n(sum.counts.transients), n(sum.counts.resets),
       n(sum.counts.disk_errors), n(sum.counts.cancels), n(sum.counts.cancels_lost),
       n(sum.counts.no_buffers), n(sum.counts.overflows), n(sum.counts.busy), n(sum.changes));
+  if (last - first < 500) return;
+  // The faults did happen, and the programs got through all the same.
+  EXPECT_GT(sum.exchanged, last - first);
+  EXPECT_GT(sum.cut, (last - first) / 4);
+  EXPECT_GT(sum.counts.shorts, last - first);
+  EXPECT_GT(sum.counts.transients, last - first);
+  EXPECT_GT(sum.counts.cancels_lost, (last - first) / 4);
+  EXPECT_GT(sum.counts.busy, last - first);
+  EXPECT_GT(sum.counts.resets, (last - first) / 4);
+  EXPECT_GT(rings, (last - first) / 4);
+  EXPECT_LT(rings, (last - first) * 3 / 4);
 }
 
 TEST(IoSim, TheSameSeedGivesTheSameTrace) {
