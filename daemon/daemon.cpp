@@ -102,7 +102,7 @@ jobs::EngineLimits engine_limits(const config::Config& c) {
 std::shared_ptr<const kinds::Policy> policy_of(const config::Config& c) {
   return std::make_shared<kinds::Policy>(
       kinds::Policy{c.policy.exec_enabled, c.policy.roots, c.policy.exec_env, c.scratch_dir(),
-                    c.policy.listen, c.policy.connect});
+                    c.policy.listen, c.policy.connect, c.policy.plugins});
 }
 
 // Makes `path` when it is missing, for its owner and group.

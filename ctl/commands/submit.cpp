@@ -183,6 +183,8 @@ constexpr const char* kAbout =
     "    synthetic.spawn tasks=100000 seed=7 fanout=8 work=64\n"
     "    synthetic.alloc operations=10000 tasks=4 live_blocks=32 block_size_max_bytes=64Ki\n"
     "    synthetic.file size_bytes=1Mi block_bytes=64Ki fsync=true\n"
+    "    tcp.proxy listen=127.0.0.1:8080 target=db.local:5432 connections_max=100\n"
+    "    plugin name=NAME arguments.KEY=value\n"
     "    exec cwd=/tmp env.NAME=value grace=5s -- ARGV...\n"
     "  submit -f jobs.jsonl              one job for each line, - for stdin:\n"
     "    {\"kind\":\"exec\",\"exec\":{\"argv\":[\"true\"]},\"labels\":{\"a\":\"b\"},"

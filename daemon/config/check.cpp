@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "config/units.h"
 #include "model/address_rules.h"
+#include "model/plugin_rule.h"
 
 namespace zokiod::config {
 namespace {
@@ -111,6 +112,12 @@ void check(const Config& c, const std::map<std::string, Origin>& origins, Proble
   };
   networks("policy.listen", c.policy.listen);
   networks("policy.connect", c.policy.connect);
+  for (const std::string& line : c.policy.plugins)
+    if (!model::parse_plugin_rule(line))
+      checker.say("policy.plugins",
+                  fmt::format("\"{}\" is not NAME SHA256 PATH with a name of a-z, "
+                              "0-9, \"-_.\", 64 digits and an absolute path",
+                              line));
   std::string host;
   uint16_t port = 0;
   if (!c.http.address.empty() && !split_address(c.http.address, host, port))

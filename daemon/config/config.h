@@ -86,6 +86,7 @@ struct PolicyConfig {
   std::vector<uint32_t> allowed_gids;
   std::vector<std::string> listen = {};  // rules of model/address_rules.h
   std::vector<std::string> connect = {};
+  std::vector<std::string> plugins = {};  // lines of model/plugin_rule.h
   friend bool operator==(const PolicyConfig&, const PolicyConfig&) = default;
 };
 

@@ -146,6 +146,11 @@ const std::array kFields = {
           "Addresses that jobs may connect to: networks, or \"public\" for the internet without\n"
           "private, link-local and other special addresses. Asked at each connect. Empty: none.",
           ZOKIOD_REF(policy.connect)},
+    Field{"policy.plugins", Takes::Live, "",
+          "Shared libraries that jobs of kind plugin may name: \"NAME SHA256 PATH\" each. They run "
+          "in\n"
+          "the daemon, with its rights. Empty: none.",
+          ZOKIOD_REF(policy.plugins)},
     Field{"policy.allowed_uids", Takes::Live, "",
           "Users that may call over the socket besides root and the daemon's own, by number.",
           ZOKIOD_REF(policy.allowed_uids)},

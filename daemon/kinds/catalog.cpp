@@ -6,11 +6,11 @@
 namespace zokiod::kinds {
 namespace {
 
-constexpr std::array<const KindInfo*, 17> kKinds = {
-    &kExec,           &kFileChecksum,   &kFileCompress,     &kFileCopy,        &kFileDecompress,
-    &kFileScrub,      &kSyntheticAlloc, &kSyntheticChannel, &kSyntheticFanout, &kSyntheticFile,
-    &kSyntheticSpawn, &kSyntheticSpin,  &kSyntheticTcp,     &kSyntheticTimer,  &kSyntheticYield,
-    &kTcpEcho,        &kTcpProxy};
+constexpr std::array<const KindInfo*, 18> kKinds = {
+    &kExec,           &kFileChecksum,   &kFileCompress,   &kFileCopy,         &kFileDecompress,
+    &kFileScrub,      &kPlugin,         &kSyntheticAlloc, &kSyntheticChannel, &kSyntheticFanout,
+    &kSyntheticFile,  &kSyntheticSpawn, &kSyntheticSpin,  &kSyntheticTcp,     &kSyntheticTimer,
+    &kSyntheticYield, &kTcpEcho,        &kTcpProxy};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ extern const KindInfo kFileCompress;      // file_compress.cpp
 extern const KindInfo kFileCopy;          // file_copy.cpp
 extern const KindInfo kFileDecompress;    // file_decompress.cpp
 extern const KindInfo kFileScrub;         // file_scrub.cpp
+extern const KindInfo kPlugin;            // plugin.cpp
 extern const KindInfo kSyntheticAlloc;    // synthetic_alloc.cpp
 extern const KindInfo kSyntheticChannel;  // synthetic_channel.cpp
 extern const KindInfo kSyntheticFanout;   // synthetic_fanout.cpp

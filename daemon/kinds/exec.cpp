@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -79,6 +80,8 @@ void validate(const model::JobSpec& job, Violations& out) {
       out.push_back({"spec.exec.env", "a name is empty, or has \"=\" or a NUL byte"});
   if (spec.grace.count() < 0 || spec.grace > kGraceMax)
     out.push_back({"spec.exec.grace", "not between 0 and 10 minutes"});
+  if (spec.cpu_time_max.count() < 0 || spec.cpu_time_max.count() > model::kTimeoutMaxNs)
+    out.push_back({"spec.exec.cpu_time_max", "not between 0 and one week"});
 }
 
 bool allowed(const Policy& policy) {
@@ -105,6 +108,18 @@ std::vector<std::string> environment_of(const JobContext& context) {
   env["ZOKIO_ATTEMPT"] = std::to_string(context.job().attempt);
   std::vector<std::string> out;
   for (const auto& [name, value] : env) out.push_back(name + "=" + value);
+  return out;
+}
+
+// What a process of the command may take. Never a core file: it could hold secrets.
+std::vector<zokio::process::Limit> limits_of(const ExecSpec& spec) {
+  std::vector<zokio::process::Limit> out = {{RLIMIT_CORE, 0}};
+  const auto whole_seconds = [](zokio::Duration span) {
+    return static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(span).count());
+  };
+  if (spec.cpu_time_max.count() != 0) out.push_back({RLIMIT_CPU, whole_seconds(spec.cpu_time_max)});
+  if (spec.memory_max_bytes != 0) out.push_back({RLIMIT_AS, spec.memory_max_bytes});
+  if (spec.file_size_max_bytes != 0) out.push_back({RLIMIT_FSIZE, spec.file_size_max_bytes});
   return out;
 }
 
@@ -166,6 +181,8 @@ Task<model::Reported<Finished>> run(JobContext& context) {
   command.arguments = spec.argv;
   command.environment = environment_of(context);
   command.working_directory = spec.cwd.empty() ? "/" : spec.cwd;
+  command.limits = limits_of(spec);
+  if (spec.open_files_max != 0) command.max_fds = spec.open_files_max;
   // The log of an attempt is one text, so what the command writes keeps its order.
   command.standard_error = zokio::process::Output::Merged;
   Result<zokio::process::Child> spawned = co_await zokio::blocking([&command] {

@@ -33,6 +33,7 @@ struct Policy {
   // Rules of model/address_rules.h: what jobs may listen on and connect to.
   std::vector<std::string> listen = {};
   std::vector<std::string> connect = {};
+  std::vector<std::string> plugins = {};  // "NAME SHA256 PATH", model/plugin_rule.h
 };
 
 // The attempt that runs. Implemented by the runner, and by fakes in tests.

@@ -24,6 +24,10 @@ struct ExecSpec {
   std::string cwd;                         // absolute; empty: "/"
   std::map<std::string, std::string> env;  // added to the clean environment
   zokio::Duration grace{};                 // between TERM and KILL; 0: 5 s
+  zokio::Duration cpu_time_max{};          // of each process; 0: no limit, as below
+  uint64_t memory_max_bytes = 0;           // address space of each process
+  uint64_t file_size_max_bytes = 0;        // of a file that it writes
+  uint32_t open_files_max = 0;             // 0: 1024
   friend bool operator==(const ExecSpec&, const ExecSpec&) = default;
 };
 
@@ -185,11 +189,19 @@ struct TcpProxySpec {
   friend bool operator==(const TcpProxySpec&, const TcpProxySpec&) = default;
 };
 
+// plugin: runs a shared library that the configuration names.
+struct PluginSpec {
+  static constexpr std::string_view kKind = "plugin";
+  std::string name;  // of policy.plugins
+  std::map<std::string, std::string> arguments;
+  friend bool operator==(const PluginSpec&, const PluginSpec&) = default;
+};
+
 using Work =
     std::variant<ExecSpec, FileChecksumSpec, FileCopySpec, SyntheticSpawnSpec, SyntheticAllocSpec,
                  SyntheticFileSpec, FileScrubSpec, FileCompressSpec, FileDecompressSpec,
                  SyntheticSpinSpec, SyntheticYieldSpec, SyntheticTimerSpec, SyntheticChannelSpec,
-                 SyntheticFanoutSpec, SyntheticTcpSpec, TcpEchoSpec, TcpProxySpec>;
+                 SyntheticFanoutSpec, SyntheticTcpSpec, TcpEchoSpec, TcpProxySpec, PluginSpec>;
 
 struct RetryPolicy {
   uint32_t attempts_max = 1;          // counted ones: interrupted attempts are not
@@ -262,9 +274,16 @@ struct FileCompressResult {
   std::string sha256;
   friend bool operator==(const FileCompressResult&, const FileCompressResult&) = default;
 };
+struct PluginResult {
+  static constexpr std::string_view kName = "plugin";
+  std::string name;  // as the library says
+  std::string version;
+  std::string output;  // what it gave as its result
+  friend bool operator==(const PluginResult&, const PluginResult&) = default;
+};
 // The store knows a result by its place: a new one goes to the end.
 using JobResult = std::variant<std::monostate, ExecResult, FileChecksumResult, FileCopyResult,
-                               SyntheticResult, FileScrubResult, FileCompressResult>;
+                               SyntheticResult, FileScrubResult, FileCompressResult, PluginResult>;
 
 // One function for each struct that names its fields: the codec and the conversion to messages walk
 // it both ways. A name is that of the message's field; a duration has "_ns" behind it.
@@ -274,6 +293,10 @@ void fields(V& v, ExecSpec& s) {
   v("cwd", s.cwd);
   v("env", s.env);
   v("grace_ns", s.grace);
+  v("cpu_time_max_ns", s.cpu_time_max);
+  v("memory_max_bytes", s.memory_max_bytes);
+  v("file_size_max_bytes", s.file_size_max_bytes);
+  v("open_files_max", s.open_files_max);
 }
 template <class V>
 void fields(V& v, FileChecksumSpec& s) {
@@ -384,6 +407,17 @@ void fields(V& v, TcpProxySpec& s) {
   v("idle_timeout_ns", s.idle_timeout);
   v("drain_timeout_ns", s.drain_timeout);
   v("connect_timeout_ns", s.connect_timeout);
+}
+template <class V>
+void fields(V& v, PluginSpec& s) {
+  v("name", s.name);
+  v("arguments", s.arguments);
+}
+template <class V>
+void fields(V& v, PluginResult& s) {
+  v("name", s.name);
+  v("version", s.version);
+  v("output", s.output);
 }
 template <class V>
 void fields(V& v, ExecResult& s) {

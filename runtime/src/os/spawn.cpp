@@ -72,6 +72,20 @@ bool limit_fds(uint64_t max_fds) noexcept {
   return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
+bool limit_others(const SpawnRequest& request) noexcept {
+  for (size_t i = 0; i < request.limit_count; ++i) {
+    const auto resource = static_cast<__rlimit_resource_t>(request.limits[i].resource);
+    rlimit limit{};
+    if (getrlimit(resource, &limit) != 0) return false;
+    const rlim_t most = limit.rlim_max;
+    limit.rlim_cur = std::min<rlim_t>(request.limits[i].value, most);
+    // A second later than the signal that says why, comes the one that cannot be caught.
+    limit.rlim_max = resource == RLIMIT_CPU ? std::min(limit.rlim_cur + 1, most) : limit.rlim_cur;
+    if (setrlimit(resource, &limit) != 0) return false;
+  }
+  return true;
+}
+
 [[noreturn]] void run_child(const SpawnRequest& request, int report_fd) noexcept {
   reset_signals();
   if (setpgid(0, 0) != 0) die(report_fd, kSession);
@@ -85,7 +99,7 @@ bool limit_fds(uint64_t max_fds) noexcept {
     die(report_fd, kDirectory);
   }
   // After the descriptors: a limit below their numbers would refuse dup2.
-  if (!limit_fds(request.max_fds)) die(report_fd, kLimits);
+  if (!limit_fds(request.max_fds) || !limit_others(request)) die(report_fd, kLimits);
   unblock_signals();
   execve(request.path, request.arguments, request.environment);
   die(report_fd, kExec);

@@ -6,11 +6,18 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "zokio/base/result.h"
 
 namespace zokio::os {
+
+// RLIMIT_*, soft and hard.
+struct SpawnLimit {
+  int resource = 0;
+  uint64_t value = 0;
+};
 
 struct SpawnRequest {
   const char* path = nullptr;  // with a slash
@@ -22,6 +29,8 @@ struct SpawnRequest {
   int standard_error = -1;
   uint32_t umask = 022;
   uint64_t max_fds = 1024;
+  const SpawnLimit* limits = nullptr;
+  size_t limit_count = 0;
 };
 
 // The pid of the running program, which nobody may reap but the caller. Errors: by the errno of

@@ -130,6 +130,8 @@ Result<Child> Command::spawn() const {
                                                         : null.get();
   const std::vector<char*> argv = pointers(arguments, false);
   const std::vector<char*> envp = pointers(environment, true);
+  std::vector<os::SpawnLimit> caps;
+  for (const Limit& limit : limits) caps.push_back({limit.resource, limit.value});
   ZOKIO_TRY(
       const pid_t pid,
       os::spawn({
@@ -142,6 +144,8 @@ Result<Child> Command::spawn() const {
           .standard_error = error_fd,
           .umask = umask,
           .max_fds = max_fds,
+          .limits = caps.data(),
+          .limit_count = caps.size(),
       }));
   auto pidfd = os::open_pidfd(pid);
   if (!pidfd) {

@@ -69,6 +69,7 @@ drain_timeout = "9s"
 roots = ["/data", "/srv/x"]
 listen = ["127.0.0.0/8"]
 connect = ["public", "::1"]
+plugins = ["p 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef /p.so"]
 allowed_uids = [1000, 1001]
 allowed_gids = [100]
 [policy.exec]
@@ -96,7 +97,8 @@ level = "debug"
   want.http = {"[::1]:1234"};
   want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};
   want.policy = {true, {"PATH"}, {"/data", "/srv/x"}, {1000, 1001}, {100},
-                 {"127.0.0.0/8"}, {"public", "::1"}};
+                 {"127.0.0.0/8"}, {"public", "::1"},
+                 {"p 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef /p.so"}};
   want.soak = {true};
   want.log = {"debug"};
   EXPECT_EQ(*config, want);
@@ -142,6 +144,9 @@ TEST(Load, ErrorsSayWhereAndWhat) {
       {"[policy]\nconnect = [\"public\", \"10.0.0.0/40\"]",
        "z.toml:2:11: policy.connect: \"10.0.0.0/40\" is no network such as \"10.0.0.0/8\", no "
        "address and not \"public\"\n"},
+      {"[policy]\nplugins = [\"p 12 /p.so\"]",
+       "z.toml:2:11: policy.plugins: \"p 12 /p.so\" is not NAME SHA256 PATH with a name of a-z, 0-9, "
+       "\"-_.\", 64 digits and an absolute path\n"},
       {"[policy]\nroots = [\"data\"]",
        "z.toml:2:9: policy.roots: \"data\" is not an absolute path\n"},
       {"[policy]\nroots = [\"/data/../etc\"]",

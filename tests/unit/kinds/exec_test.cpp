@@ -46,6 +46,28 @@ class ExecTest : public KindTest {
   }
 };
 
+TEST_P(ExecTest, LimitsAreThoseOfTheSpec) {
+  ExecSpec spec = shell("ulimit -c; ulimit -n; ulimit -f; ulimit -v; ulimit -t");
+  spec.open_files_max = 77;
+  spec.file_size_max_bytes = 1 << 20;
+  spec.memory_max_bytes = 1 << 30;
+  spec.cpu_time_max = milliseconds(6500);
+  FakeContext asked = context(spec);
+  ASSERT_OK(run(asked));
+  EXPECT_EQ(asked.log(), "0\n77\n2048\n1048576\n7\n") << "512 bytes, KiB, and seconds";
+  // Ended by what they took too much of.
+  spec = shell("exec head -c 2000000 /dev/zero > " + in_root("big"));
+  spec.file_size_max_bytes = 1 << 20;
+  EXPECT_EQ(result_of(run(spec)).signal, SIGXFSZ);
+  EXPECT_EQ(std::filesystem::file_size(in_root("big")), 1u << 20);
+  spec = shell("while :; do :; done");
+  spec.cpu_time_max = milliseconds(1);  // a second at least
+  EXPECT_EQ(result_of(run(spec)).signal, SIGXCPU);
+  spec.cpu_time_max = -seconds(1);
+  EXPECT_EQ(violations(spec),
+            (Violations{{"spec.exec.cpu_time_max", "not between 0 and one week"}}));
+}
+
 TEST_P(ExecTest, ExitCodes) {
   const auto good = run(shell("exit 0"));
   ASSERT_OK(good);

@@ -15,7 +15,11 @@ std::vector<JobSpec> samples() {
   exec.work = ExecSpec{{"/bin/echo", "", "a=b", "two\nlines\\r", "\xff\xfe"},
                        "/tmp",
                        {{"A", "1"}, {"EMPTY", ""}, {"odd=key.x", "v\n"}},
-                       1500ms};
+                       1500ms,
+                       2s,
+                       3,
+                       4,
+                       5};
   exec.priority = -7;
   exec.timeout = 90s;
   exec.retry = {5, 2s, 60s};
@@ -42,7 +46,8 @@ std::vector<JobSpec> samples() {
                         SyntheticFanoutSpec{1, 2, 3, 4},
                         SyntheticTcpSpec{1, 2, 3, 4},
                         TcpEchoSpec{"127.0.0.1:1", 2, 3s, 4s},
-                        TcpProxySpec{"127.0.0.1:1", "a:2", 3, 4s, 5s, 6s}};
+                        TcpProxySpec{"127.0.0.1:1", "a:2", 3, 4s, 5s, 6s},
+                        PluginSpec{"a", {{"b", "c=d"}}}};
   for (const Work& work : works) out.emplace_back().work = work;
   return out;
 }
@@ -62,7 +67,8 @@ TEST(Codec, ResultsRoundTrip) {
                                FileCopyResult{5, "x", "y"},
                                SyntheticResult{1, 2, "00ff"},
                                FileScrubResult{1, 2, 3, 4, 5, 6},
-                               FileCompressResult{1, 2, "x", "y"}};
+                               FileCompressResult{1, 2, "x", "y"},
+                               PluginResult{"a", "1", "two\nlines"}};
   for (const JobResult& result : results) {
     const auto back = decode_result(encode_result(result));
     ASSERT_TRUE(back);

@@ -14,7 +14,7 @@ using model::JobState;
 std::vector<model::JobSpec> full_specs() {
   using std::chrono::seconds;
   const std::vector<model::Work> works = {
-      model::ExecSpec{{"ls", "-l"}, "/tmp", {{"A", "b"}}, seconds(3)},
+      model::ExecSpec{{"ls", "-l"}, "/tmp", {{"A", "b"}}, seconds(3), seconds(4), 5, 6, 7},
       model::FileChecksumSpec{"/srv/a", "/srv/m"},
       model::FileCopySpec{"/srv/a", "/srv/b", true},
       model::SyntheticSpawnSpec{1, 2, 3, 4},
@@ -31,6 +31,7 @@ std::vector<model::JobSpec> full_specs() {
       model::SyntheticTcpSpec{1, 2, 3, 4},
       model::TcpEchoSpec{"127.0.0.1:1", 2, seconds(3), seconds(4)},
       model::TcpProxySpec{"127.0.0.1:1", "a:2", 3, seconds(4), seconds(5), seconds(6)},
+      model::PluginSpec{"a", {{"b", "c"}}},
   };
   std::vector<model::JobSpec> out;
   for (const auto& work : works) {
@@ -185,6 +186,7 @@ TEST(Convert, EveryFieldOfAResultIsSet) {
       model::SyntheticResult{1, 2, "a"},
       model::FileScrubResult{1, 2, 3, 4, 5, 6},
       model::FileCompressResult{1, 2, "a", "b"},
+      model::PluginResult{"a", "b", "c"},
   };
   ASSERT_EQ(results.size() + 1, std::variant_size_v<model::JobResult>) << "one is missing here";
   for (const auto& result : results) {

@@ -26,6 +26,12 @@ enum class Output : uint8_t {
   Merged,
 };
 
+// One RLIMIT_*, soft and hard; a value above the hard limit of this process is cut to it.
+struct Limit {
+  int resource = 0;
+  uint64_t value = 0;
+};
+
 struct Command {
   // The program first. Without a slash it is looked for in the PATH of `environment`, or in
   // /usr/local/bin:/usr/bin:/bin when that has none.
@@ -36,6 +42,7 @@ struct Command {
   Output standard_error = Output::Pipe;
   uint32_t umask = 022;
   uint64_t max_fds = 1024;
+  std::vector<Limit> limits{};
 
   // Starts it. Returns when the program runs, or with the errno of the step that failed: `where`
   // is "exec", "chdir", ... Blocks the thread for the time of fork and exec (about a millisecond).
