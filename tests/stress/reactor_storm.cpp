@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Every other connection holds a buffer while it waits.
-Task<Result<void>> serve_one(net::TcpStream stream, bool holds_buffer) {
+Task<Result<void>> echo(net::TcpStream stream, bool holds_buffer) {
   mem::Buffer own;
   if (holds_buffer) {
     ZOKIO_CO_TRY(own, mem::lease(4096));
@@ -37,6 +37,13 @@ Task<Result<void>> serve_one(net::TcpStream stream, bool holds_buffer) {
     own = std::move(sent.buffer);
   }
   co_return co_await stream.close();
+}
+
+Task<void> serve_one(net::TcpStream stream, bool holds_buffer) {
+  const auto ended = co_await echo(std::move(stream), holds_buffer);
+  if (!ended.has_value())
+    ADD_FAILURE() << "connection " << (holds_buffer ? "with" : "without")
+                  << " a buffer: " << ended.error().to_string();
 }
 
 Task<Result<void>> serve(net::TcpListener* listener) {

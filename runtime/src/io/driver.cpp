@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/driver.h"
 
+#include <linux/io_uring.h>
 #include <sched.h>
 
 #include <bit>
@@ -47,6 +48,8 @@ Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options) {
   } else {
     driver->fallback_reason_ = driver->probe_.reason;
   }
+  const bool native = driver->native(IORING_OP_SEND_ZC);
+  if (native) driver->zero_copy_.enable();
   return driver;
 }
 

@@ -22,6 +22,7 @@
 #include "io/op_list.h"
 #include "io/reactor.h"
 #include "io/resize.h"
+#include "io/zero_copy.h"
 #include "os/kernel.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
@@ -96,6 +97,13 @@ class Driver : Pinned {
   // Counters only grow. `reactors_desired` is the number of active reactors. Thread: any.
   IoSnapshot snapshot() const;
 
+  // An accept waits because of `error` (EMFILE, ...). Thread: any.
+  void count_accept_pause(int error) noexcept {
+    accept_pauses_.add_shared();
+    accept_error_.store(error, std::memory_order_relaxed);
+  }
+  ZeroCopyPolicy& zero_copy() noexcept { return zero_copy_; }
+
   // For operations and reactors. ---------------------------------------------------------------
 
   // Brings a published operation to where it is done. It may be gone afterwards. Thread: any.
@@ -139,6 +147,9 @@ class Driver : Pinned {
   stats::Counter blocking_epoll_;
   stats::Counter blocking_no_form_;
   stats::Counter blocking_no_opcode_;
+  stats::Counter accept_pauses_;
+  std::atomic<int> accept_error_{0};
+  ZeroCopyPolicy zero_copy_;
   IoShard blocking_;  // shared writers
 
   // Serialises changes of the active set.

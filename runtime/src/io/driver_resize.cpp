@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,29 @@ bool wait_for(RingOrder& order, Instant deadline) {
     os::futex_wait(order.done, 0, deadline);
   }
   return true;
+}
+
+// What the change before left may still be on its way out, which takes some passes of the owner; by
+// feel: what takes longer is worth a refusal.
+constexpr Duration kBusyFor = std::chrono::seconds(1);
+constexpr Duration kAskAgain = std::chrono::milliseconds(1);
+
+// An order that its owner has carried out, or not yet (`deadline`); null: the reactor is closed.
+std::shared_ptr<RingOrder> carry_out(Reactor& reactor, const RingRequest& request,
+                                     Instant deadline) {
+  const Instant patience = std::min(deadline, Instant::now() + kBusyFor);
+  for (;;) {
+    auto order = std::make_shared<RingOrder>();
+    order->request = request;
+    order->self = order;
+    if (!reactor.send(order.get())) {
+      order->self.reset();
+      return nullptr;
+    }
+    const bool done = wait_for(*order, deadline);
+    if (!done || order->outcome.error != EBUSY || Instant::now() >= patience) return order;
+    os::futex_wait(order->done, 1, Instant::now() + kAskAgain);
+  }
 }
 
 // "2 in place, 1 replaced".
@@ -62,6 +87,9 @@ Result<ResizeReport> Driver::resize_rings(const RingRequest& request, Instant de
   if (request.entries != 0) ring_entries_ = std::bit_ceil(request.entries);
   if (request.buffers != 0) pick_buffers_ = std::bit_ceil(request.buffers);
 
+  RingRequest wanted = request;
+  if (request.buffers != 0) wanted.buffers = pick_buffers_;
+
   unsigned counts[3] = {};
   unsigned asked = 0;
   unsigned refused = 0;
@@ -69,16 +97,10 @@ Result<ResizeReport> Driver::resize_rings(const RingRequest& request, Instant de
   uint64_t reached = UINT64_MAX;
   for (unsigned slot = 0; slot < kReactorSlots; ++slot) {
     if ((active() >> slot & 1) == 0) continue;
-    auto order = std::make_shared<RingOrder>();
-    order->request = request;
-    if (request.buffers != 0) order->request.buffers = pick_buffers_;
-    order->self = order;
-    if (!reactors_[slot].send(order.get())) {
-      order->self.reset();  // closed since
-      continue;
-    }
+    const auto order = carry_out(reactors_[slot], wanted, deadline);
+    if (order == nullptr) continue;  // closed since
     ++asked;
-    if (!wait_for(*order, deadline)) {
+    if (order->done.load(std::memory_order_acquire) == 0) {
       ++refused;
       add_reason(report.reason, slot, "its owner is busy; it follows");
       continue;

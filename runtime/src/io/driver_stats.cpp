@@ -24,6 +24,13 @@ std::string registered_text(int state) {
   return Error::from_errno(-state, "io_uring_register").to_string();
 }
 
+// As ReactorSnapshot::receive_buffers_reason has it.
+std::string pick_text(int error) {
+  if (error == 0) return "";
+  if (error == ReactorCounters::kPoolTooSmall) return "the pool of buffers is too small";
+  return Error::from_errno(error, "buffer ring").to_string();
+}
+
 }  // namespace
 
 void Driver::count_blocking(const Op& op) noexcept {
@@ -46,6 +53,10 @@ IoSnapshot Driver::snapshot() const {
   for (const BlockingReason& reason : out.blocking_reasons) {
     out.file_ops_blocking += reason.operations;
   }
+  out.accept_pauses = accept_pauses_.read();
+  if (const int error = accept_error_.load(std::memory_order_relaxed); error != 0)
+    out.accept_pause_reason = Error::from_errno(error, "accept").to_string();
+  out.zero_copy = zero_copy_.snapshot();
   for (unsigned kind = 0; kind < kOpKinds; ++kind) {
     out.ops.push_back(
         {.op = op_name(static_cast<OpKind>(kind)), .backend = out.backend, .duration_ns = {}});
@@ -76,6 +87,7 @@ IoSnapshot Driver::snapshot() const {
         .rings_replaced = counters.rings_replaced.read(),
         .rings_draining = counters.rings_draining.load(std::memory_order_relaxed),
         .receive_buffers = counters.pick_buffers.load(std::memory_order_relaxed),
+        .receive_buffers_reason = pick_text(counters.pick_error.load(std::memory_order_relaxed)),
         .registered_buffers = registered_text(counters.registered.load(std::memory_order_relaxed)),
     });
     for (unsigned kind = 0; kind < kOpKinds; ++kind) add(out.ops[kind], reactor.shard_->ops[kind]);

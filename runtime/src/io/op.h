@@ -84,6 +84,7 @@ struct OpTraits {
   bool counts_bytes = false;   // the result is a number of bytes
   bool stream = false;         // of a connected stream socket: see Op::would_block_next
   bool picks_buffer = false;   // under io_uring the kernel picks one; see Op::picked
+  bool notified = false;       // two completions: the result, and that the memory is free again
   Cached cached = Cached::No;  // see Op::attempt_cached
 };
 
@@ -109,6 +110,13 @@ class Op : private task::Wait {
   virtual int64_t attempt_cached() noexcept { return -EAGAIN; }
   // The buffer that the kernel picked, before the end. Requires: traits().picks_buffer.
   virtual void picked(mem::Buffer) noexcept {}
+  // Both requires traits().notified. The result, which is delivered when the memory is free again;
+  // and then, with what the kernel says of how it was sent.
+  virtual void promised(int64_t) noexcept {}
+  virtual int64_t settled(uint32_t) noexcept { return 0; }
+  // After promised(): the memory that the kernel still reads, in exchange for a copy of it, so that
+  // the operation can end now. Empty: it cannot.
+  virtual mem::Buffer hand_over() noexcept { return {}; }
   // The descriptor that interest() is about. Requires: interest() != 0.
   virtual int poll_fd() const noexcept { return -1; }
   // Of a stream: true when the same again would block, by what this one transferred: less than

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/cached_first.h"
 #include "io/inbox.h"
@@ -36,6 +37,7 @@
 #include "zokio/base/clock.h"
 #include "zokio/base/pinned.h"
 #include "zokio/base/result.h"
+#include "zokio/mem/buffer.h"
 #include "zokio/os/fd.h"
 #include "zokio/stats/snapshot.h"
 
@@ -111,6 +113,8 @@ class Reactor final : Pinned {
   OpTable& table() noexcept { return table_; }
   ReactorCounters& counters() noexcept { return stats_; }
   int bell_fd() const noexcept { return bell_.get(); }
+  // Until the driver goes: what the kernel may still read, and will not tell of. Thread: owner.
+  void keep(mem::Buffer memory) { kept_.push_back(std::move(memory)); }
   void bell_rang() noexcept { stats_.bells.add(); }
 
  private:
@@ -148,6 +152,7 @@ class Reactor final : Pinned {
   // Owner only.
   std::unique_ptr<Engine> engine_;
   OpTable table_;
+  std::vector<mem::Buffer> kept_;
   unsigned completed_ = 0;  // in this pass
   bool evicted_ = false;    // the waiting operations were asked to leave
   bool drained_ = false;

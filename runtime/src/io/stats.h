@@ -30,6 +30,9 @@ struct ReactorCounters {
   std::atomic<uint32_t> ring_entries{0};
   std::atomic<uint32_t> rings_draining{0};
   std::atomic<uint32_t> pick_buffers{0};
+  // Why there are none: errno, or that the pool has no room for them. 0: nothing is wrong.
+  static constexpr int kPoolTooSmall = -1;
+  std::atomic<int> pick_error{0};
   // Of the ring that is open: not tried, 0: it has the slab, or -errno. The owner stores it.
   static constexpr int kNotRegistered = 1;
   std::atomic<int> registered{kNotRegistered};

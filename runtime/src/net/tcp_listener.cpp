@@ -4,8 +4,10 @@
 #include <cerrno>
 
 #include "io/ops/accept.h"
+#include "net/accept_pause.h"
 #include "net/socket.h"
 #include "zokio/net/socket_options.h"
+#include "zokio/time/sleep.h"
 
 namespace zokio::net {
 
@@ -32,12 +34,17 @@ Result<TcpListener> TcpListener::bind(Address address, ListenOptions options) {
 }
 
 Task<Result<TcpStream>> TcpListener::accept() {
-  io::AcceptOp op(fd());
-  co_await op;
-  if (op.result() < 0) co_return fail(io::error_of(op));
-  os::Fd accepted(static_cast<int>(op.result()));
-  static_cast<void>(set_no_delay(accepted.get(), true));  // its failure does no harm
-  co_return TcpStream(std::move(accepted));
+  for (AcceptPause pause;;) {
+    io::AcceptOp op(fd());
+    co_await op;
+    if (op.result() >= 0) {
+      os::Fd accepted(static_cast<int>(op.result()));
+      static_cast<void>(set_no_delay(accepted.get(), true));  // its failure does no harm
+      co_return TcpStream(std::move(accepted));
+    }
+    if (!AcceptPause::worth(op.result())) co_return fail(io::error_of(op));
+    ZOKIO_CO_CHECKED(co_await sleep(pause.next(op.result())));
+  }
 }
 
 Result<Address> TcpListener::local_address() const {

@@ -3,11 +3,14 @@
 
 #include <cerrno>
 
+#include "io/driver.h"
 #include "io/ops/connect.h"
 #include "io/ops/receive.h"
+#include "io/ops/send_zero_copy.h"
 #include "net/socket.h"
 #include "net/socket_io.h"
 #include "zokio/net/socket_options.h"
+#include "zokio/task/context.h"
 
 namespace zokio::net {
 
@@ -37,6 +40,23 @@ Task<IoResult> TcpStream::read_exactly(mem::Buffer buffer, std::size_t count) {
 
 Task<IoResult> TcpStream::write(mem::Buffer buffer, std::size_t skip) {
   return write_socket(fd(), std::move(buffer), skip);
+}
+
+Task<IoResult> TcpStream::write_zero_copy(mem::Buffer buffer, std::size_t skip) {
+  io::ZeroCopyPolicy& policy = task::context().driver->zero_copy();
+  if (skip <= buffer.size() && policy.use(buffer.size() - skip)) {
+    io::SendZeroCopyOp op(fd(), std::move(buffer), skip);
+    co_await op;
+    IoResult done = op.take();
+    if (op.result() > 0) policy.sent(static_cast<uint64_t>(op.result()), op.copied());
+    // No memory to pin (RLIMIT_MEMLOCK), no such sends here, or no report of them: as usual.
+    const bool cannot = op.result() == -ENOMEM || op.result() == -ENOBUFS ||
+                        op.result() == -EOPNOTSUPP || op.result() == -EINVAL;
+    if (!cannot) co_return done;
+    policy.refused();
+    buffer = std::move(done.buffer);
+  }
+  co_return co_await write_socket(fd(), std::move(buffer), skip);
 }
 
 Task<IoResult> TcpStream::write_all(mem::Buffer buffer) {

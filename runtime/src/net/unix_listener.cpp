@@ -4,7 +4,9 @@
 #include <cerrno>
 
 #include "io/ops/accept.h"
+#include "net/accept_pause.h"
 #include "net/socket.h"
+#include "zokio/time/sleep.h"
 
 namespace zokio::net {
 
@@ -17,10 +19,13 @@ Result<UnixListener> UnixListener::bind(const UnixAddress& address, int backlog)
 }
 
 Task<Result<UnixStream>> UnixListener::accept() {
-  io::AcceptOp op(fd());
-  co_await op;
-  if (op.result() < 0) co_return fail(io::error_of(op));
-  co_return UnixStream(os::Fd(static_cast<int>(op.result())));
+  for (AcceptPause pause;;) {
+    io::AcceptOp op(fd());
+    co_await op;
+    if (op.result() >= 0) co_return UnixStream(os::Fd(static_cast<int>(op.result())));
+    if (!AcceptPause::worth(op.result())) co_return fail(io::error_of(op));
+    ZOKIO_CO_CHECKED(co_await sleep(pause.next(op.result())));
+  }
 }
 
 Result<void> UnixListener::close() noexcept {

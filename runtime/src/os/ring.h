@@ -57,6 +57,10 @@ class Ring : Pinned {
     int32_t result = 0;
     uint32_t flags = 0;
     bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
+    // Another one for the same entry will come.
+    bool has_more() const noexcept { return (flags & IORING_CQE_F_MORE) != 0; }
+    // The memory that was sent is free again.
+    bool is_notification() const noexcept { return (flags & IORING_CQE_F_NOTIF) != 0; }
     uint16_t buffer() const noexcept {
       return static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
     }

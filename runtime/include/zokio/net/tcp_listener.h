@@ -24,8 +24,10 @@ class TcpListener {
   // PermissionDenied, ... by errno. Does not wait.
   static Result<TcpListener> bind(Address address, ListenOptions options = {});
 
-  // The next connection, with TCP_NODELAY. Errors: ResourceExhausted (descriptors), ECONNABORTED
-  // (that connection went away; accept again), ... Cancel: no connection is lost.
+  // The next connection, with TCP_NODELAY. While there are no descriptors or no memory it
+  // waits, 1 ms at first and 256 ms at most, and tries again: connections stay in the backlog
+  // (IoSnapshot::accept_pauses). Errors: ECONNABORTED (that connection went away; accept again),
+  // ... Cancel: no connection is lost.
   Task<Result<TcpStream>> accept();
 
   Result<Address> local_address() const;

@@ -51,6 +51,12 @@ class TcpStream {
   Task<IoResult> read_exactly(mem::Buffer buffer, std::size_t count);
   // Sends the buffer's bytes from `skip` on, perhaps not all of them.
   Task<IoResult> write(mem::Buffer buffer, std::size_t skip = 0);
+  // The same out of the buffer itself, without a copy, where that pays: io_uring of Linux 6.2, 16
+  // KiB or more, and a way to the other side on which the kernel need not copy all the same (it
+  // says so, and while it mostly does, as on loopback, this is write()). The buffer comes back when
+  // the other side has acknowledged, so it is for large transfers; a cancel in between ends it with
+  // what was accepted, and a copy. IoSnapshot::zero_copy counts.
+  Task<IoResult> write_zero_copy(mem::Buffer buffer, std::size_t skip = 0);
   // Sends all of them. On an error a part may have been sent.
   Task<IoResult> write_all(mem::Buffer buffer);
   // The same for a chain: its pieces go out together, 64 in one call.

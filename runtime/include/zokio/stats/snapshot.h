@@ -223,6 +223,8 @@ struct ReactorSnapshot {
   uint64_t rings_replaced = 0;   // by a new one
   uint32_t rings_draining = 0;   // replaced, with something still in flight
   uint32_t receive_buffers = 0;  // that the kernel picks from; 0: none were needed so far
+  // Why there are none although receives wanted some; "": nothing is wrong.
+  std::string receive_buffers_reason;
   // Whether the ring has them: "yes", why not ("ResourceExhausted ... ENOMEM"), or "" while no
   // buffer of lease_registered() has come by.
   std::string registered_buffers;
@@ -234,12 +236,26 @@ struct BlockingReason {
   uint64_t operations = 0;
 };
 
+// Sends that leave the memory to the kernel until it is sent (TcpStream::write_zero_copy).
+struct ZeroCopySnapshot {
+  uint64_t sends = 0;      // done so
+  uint64_t bytes = 0;      // by them
+  uint64_t copied = 0;     // of those, where the kernel had to copy all the same (loopback does)
+  uint64_t plain = 0;      // done as usual: too small, or while it does not pay
+  uint64_t refused = 0;    // of those, where the kernel could not
+  std::string off_reason;  // why it is not used now; empty: it is
+};
+
 struct IoSnapshot {
   uint32_t reactors_desired = 0;
   std::string backend;          // in use
   std::string fallback_reason;  // why epoll, when io_uring was wanted: "EPERM: io_uring_setup ..."
   std::vector<ReactorSnapshot> reactors;  // every slot that was ever used
   std::vector<IoOpSnapshot> ops;
+  // Times an accept had to wait for descriptors or memory, and the last reason.
+  uint64_t accept_pauses = 0;
+  std::string accept_pause_reason;
+  ZeroCopySnapshot zero_copy;
   uint64_t file_ops_blocking = 0;                // file operations that went to the blocking pool
   std::vector<BlockingReason> blocking_reasons;  // the same, one entry for each reason
 };

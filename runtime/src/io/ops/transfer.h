@@ -59,6 +59,7 @@ class TransferOp : public Op {
   }
 
   int fd() const noexcept { return fd_; }
+  mem::Buffer& buffer() noexcept { return buffer_; }
   std::byte* data() noexcept { return buffer_.data() + skip_; }
   std::size_t length() const noexcept {
     const std::size_t n = (fills_ ? buffer_.capacity() : buffer_.size()) - skip_;

@@ -51,6 +51,7 @@ UringEngine::UringEngine(Reactor& reactor, std::unique_ptr<os::Ring> ring, RingS
 // The kernel may write bell_value until the completion of that read was seen.
 UringEngine::~UringEngine() {
   ZOKIO_CHECK(old_.empty(), "a ring goes while operations are in flight in it");
+  for (auto& [key, memory] : left_) reactor_.keep(std::move(memory));
   Lane& lane = *lane_;
   if (!lane.bell_armed) return;
   // A cancel that finds the read changing hands inside the kernel (EALREADY) is no promise that it
@@ -161,11 +162,19 @@ bool UringEngine::can_pick() noexcept {
   if (lane.picked != nullptr) [[likely]]
     return true;
   if (lane.cannot_pick) return false;
-  auto picked = PickedBuffers::open(*lane.ring, 0, buffers_);
-  if (picked)
+  const unsigned count = affordable_buffers(buffers_);
+  auto picked = count != 0 ? PickedBuffers::open(*lane.ring, 0, count)
+                           : Result<std::unique_ptr<PickedBuffers>>(
+                                 fail(Errc::ResourceExhausted, "receive buffers", Detail::Limit));
+  int error = ReactorCounters::kPoolTooSmall;
+  if (picked) {
     lane.picked = *std::move(picked);
-  else
+    error = 0;
+  } else {
     lane.cannot_pick = true;
+    if (picked.error().os_errno != 0) error = picked.error().os_errno;
+  }
+  reactor_.counters().pick_error.store(error, std::memory_order_relaxed);
   publish_sizes();
   return lane.picked != nullptr;
 }
@@ -198,6 +207,7 @@ void UringEngine::cancel(Op& op) noexcept {
     reactor_.complete(op, -ECANCELED);
     return;
   }
+  if (op.traits().notified && leave_memory(op)) return;
   lane_of(op)->cancels.push_back(reactor_.table().key(op));
 }
 
@@ -205,7 +215,9 @@ void UringEngine::submit_cancels(Lane& lane) noexcept {
   while (!lane.cancels.empty()) {
     const OpTable::Key key = lane.cancels.back();
     const Op* op = reactor_.table().find(key);
-    if (op == nullptr || op->engine.lane != lane.id) {  // it has ended, or begun anew elsewhere
+    // It has ended, or begun anew.
+    if (op == nullptr || op->engine.lane != lane.id ||
+        (!op->engine.moving && !Reactor::cancelling(*op))) {
       lane.cancels.pop_back();
       continue;
     }
@@ -304,10 +316,24 @@ void UringEngine::on_bell(Lane& lane) noexcept {
 }
 
 void UringEngine::on_completion(Lane& lane, const os::Ring::Completion& completion) noexcept {
-  const int32_t result = known_errno(completion.result);
   Op* op = reactor_.table().find(completion.user_data);
+  if (op == nullptr && completion.is_notification()) {
+    std::erase_if(left_, [&](const auto& each) { return each.first == completion.user_data; });
+    if (&lane != lane_.get()) --lane.ops;
+    return;
+  }
   ZOKIO_CHECK(op != nullptr, "a completion for an operation that is not in flight");
   if (op->interest() == 0) --lane.finite_in_flight;
+  int32_t result = known_errno(completion.result);
+  if (op->traits().notified) [[unlikely]] {
+    if (completion.has_more()) {
+      op->promised(result);
+      if (Reactor::cancelling(*op)) leave_memory(*op);
+      return;
+    }
+    if (completion.is_notification())
+      result = static_cast<int32_t>(op->settled(static_cast<uint32_t>(completion.result)));
+  }
   if (&lane != lane_.get()) [[unlikely]]
     --lane.ops;
   const bool cancelling = Reactor::cancelling(*op);
@@ -321,8 +347,10 @@ void UringEngine::on_completion(Lane& lane, const os::Ring::Completion& completi
     return;
   }
   if (op->traits().picks_buffer) take_picked(lane, *op, completion);
-  if (result == -ECANCELED && op->engine.moving && !cancelling) {
-    submit(*op);  // nothing was consumed: it begins anew in the ring in use
+  // It was to move, and nothing was consumed: it begins anew in the ring in use. Also when it has
+  // moved since and a second request came late: nobody who waits for it has asked for its end.
+  if (result == -ECANCELED && !cancelling && op->traits().reissue) {
+    submit(*op);
     return;
   }
   if (result == -ENOBUFS && op->traits().picks_buffer && !cancelling) {
@@ -352,6 +380,16 @@ void UringEngine::take_picked(Lane& lane, Op& op, const os::Ring::Completion& co
     if (completion.result > 0) op.picked(std::move(buffer));
   }
   if (leaving && --lane.leaving_ops == 0) release_leaving(lane);
+}
+
+// The other side may never acknowledge what was sent, so who gives up does not wait for it: the
+// memory stays here until the kernel is through with it, and the operation ends with a copy.
+bool UringEngine::leave_memory(Op& op) noexcept {
+  mem::Buffer memory = op.hand_over();
+  if (!memory) return false;
+  left_.emplace_back(reactor_.table().key(op), std::move(memory));
+  reactor_.complete(op, op.settled(UINT32_MAX));
+  return true;
 }
 
 void UringEngine::on_cancel_completion(Lane& lane, OpTable::Key key, int32_t result) noexcept {

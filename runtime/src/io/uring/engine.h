@@ -66,6 +66,7 @@ class UringEngine final : public Engine {
   void take_picked(Lane& lane, Op& op, const os::Ring::Completion& completion) noexcept;
   void on_cancel_completion(Lane& lane, OpTable::Key key, int32_t result) noexcept;
   void on_bell(Lane& lane) noexcept;
+  bool leave_memory(Op& op) noexcept;
 
   // resize.cpp
   int resize_in_place(unsigned entries) noexcept;
@@ -85,7 +86,9 @@ class UringEngine final : public Engine {
   OpList queued_;  // wait for a credit or an entry
   std::unique_ptr<Lane> lane_;
   std::vector<std::unique_ptr<Lane>> old_;  // replaced, and not empty yet
-  unsigned buffers_;                        // of a set that receives pick from
+  // What the kernel still reads of sends that have ended, by key.
+  std::vector<std::pair<OpTable::Key, mem::Buffer>> left_;
+  unsigned buffers_;  // of a set that receives pick from
 };
 
 }  // namespace zokio::io

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/uring/picked_buffers.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
+#include "zokio/mem/pools.h"
+
 namespace zokio::io {
+
+unsigned affordable_buffers(unsigned wanted) noexcept {
+  const uint64_t limit = mem::snapshot(mem::PoolId::Buffers).limit_bytes;
+  if (limit == 0) return wanted;
+  const uint64_t fit = std::bit_floor(limit / 4 / PickedBuffers::kBytes);
+  return fit < 2 ? 0 : static_cast<unsigned>(std::min<uint64_t>(fit, wanted));
+}
 
 Result<std::unique_ptr<PickedBuffers>> PickedBuffers::open(os::Ring& ring, uint16_t group,
                                                            unsigned count) {

@@ -14,6 +14,10 @@
 
 namespace zokio::io {
 
+// As many of `wanted` as the pool may lock up in a ring: a quarter of its limit. 0: too few to be
+// of use. What it holds is held for good, and others want buffers, too.
+unsigned affordable_buffers(unsigned wanted) noexcept;
+
 class PickedBuffers {
  public:
   static constexpr unsigned kBuffers = 256;  // by default

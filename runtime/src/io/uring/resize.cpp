@@ -130,6 +130,7 @@ int UringEngine::change_buffers(unsigned count, RingOutcome& outcome) noexcept {
   }
   if (lane.leaving != nullptr) return -EBUSY;
   const auto group = static_cast<uint16_t>(lane.picked->group() ^ 1);
+  if (affordable_buffers(count) != count) return -ENOBUFS;
   auto picked = PickedBuffers::open(*lane.ring, group, count);
   if (!picked) {
     const int error = picked.error().os_errno;
