@@ -89,6 +89,31 @@ Task<Result<std::pair<TcpStream, TcpStream>>> connected() {
   co_return std::pair(std::move(one), std::move(other));
 }
 
+Task<Result<uint64_t>> outcome_of(JoinHandle<Result<uint64_t>>* sender) {
+  auto sent = co_await *sender;
+  if (!sent.has_value()) co_return fail(sent.error());
+  co_return *sent;
+}
+
+Task<IoResult> write_once(TcpStream* stream, mem::Buffer bytes) {
+  co_return co_await stream->write_zero_copy(std::move(bytes));
+}
+
+// The size of the buffer that came back from the write that was cut.
+Task<Result<std::size_t>> write_until_cut(TcpStream* stream) {
+  ZOKIO_CO_TRY(mem::Buffer buffer, mem::lease(kLarge));
+  buffer.resize(kLarge);
+  while (true) {
+    auto ended = co_await with_timeout(write_once(stream, std::move(buffer)), 50ms);
+    if (!ended.has_value()) co_return fail(ended.error());
+    if (!ended->buffer) co_return fail(Errc::Internal, "the buffer is lost");
+    buffer = std::move(ended->buffer);
+    if (ended->n.has_value()) continue;
+    if (ended->n.error().code != Errc::Cancelled) co_return fail(ended->n.error());
+    co_return buffer.size();
+  }
+}
+
 TEST_P(ZeroCopy, EverythingArrivesAndIsCounted) {
   constexpr int kRounds = 200;
   auto pair = runtime_->block_on(connected);
@@ -98,11 +123,7 @@ TEST_P(ZeroCopy, EverythingArrivesAndIsCounted) {
   auto got = runtime_->block_on(receive_all, &other);
   ASSERT_TRUE(got.has_value()) << got.error().to_string();
   EXPECT_EQ(*got, kRounds * kLarge);
-  auto calls = runtime_->block_on([&]() -> Task<Result<uint64_t>> {
-    auto sent = co_await sender;
-    if (!sent.has_value()) co_return fail(sent.error());
-    co_return *sent;
-  });
+  auto calls = runtime_->block_on(outcome_of, &sender);
   ASSERT_TRUE(calls.has_value()) << calls.error().to_string();
   const ZeroCopySnapshot counts = runtime_->stats().io.zero_copy;
   // Each call is one or the other; one that the kernel refused was both asked and plain.
@@ -123,25 +144,7 @@ TEST_P(ZeroCopy, ACancelGivesTheBufferBack) {
   auto pair = runtime_->block_on(connected);
   ASSERT_TRUE(pair.has_value()) << pair.error().to_string();
   auto& [one, other] = *pair;
-  auto cut = runtime_->block_on([&]() -> Task<Result<std::size_t>> {
-    ZOKIO_CO_TRY(mem::Buffer buffer, mem::lease(kLarge));
-    buffer.resize(kLarge);
-    while (true) {
-      struct Write {
-        static Task<IoResult> once(TcpStream* stream, mem::Buffer bytes) {
-          co_return co_await stream->write_zero_copy(std::move(bytes));
-        }
-      };
-      auto ended = co_await with_timeout(Write::once(&one, std::move(buffer)), 50ms);
-      if (!ended.has_value()) co_return fail(ended.error());
-      IoResult done = *std::move(ended);
-      if (!done.buffer) co_return fail(Errc::Internal, "the buffer is lost");
-      buffer = std::move(done.buffer);
-      if (done.n.has_value()) continue;
-      if (done.n.error().code != Errc::Cancelled) co_return fail(done.n.error());
-      co_return buffer.size();
-    }
-  });
+  auto cut = runtime_->block_on(write_until_cut, &one);
   ASSERT_TRUE(cut.has_value()) << cut.error().to_string();
   EXPECT_EQ(*cut, kLarge);
 }
