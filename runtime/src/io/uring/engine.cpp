@@ -347,6 +347,8 @@ void UringEngine::on_completion(Lane& lane, const os::Ring::Completion& completi
     return;
   }
   if (op->traits().picks_buffer) take_picked(lane, *op, completion);
+  // Without a buffer to pick nothing was consumed: an operation that moves does so.
+  if (result == -ENOBUFS && cancelling && op->traits().picks_buffer) result = -ECANCELED;
   // It was to move, and nothing was consumed: it begins anew in the ring in use. Also when it has
   // moved since and a second request came late: nobody who waits for it has asked for its end.
   if (result == -ECANCELED && !cancelling && op->traits().reissue) {
