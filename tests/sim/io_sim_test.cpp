@@ -482,6 +482,144 @@ TEST(IoSim, ProgramsOverAMadeUpKernel) {
   EXPECT_LT(rings, (last - first) * 3 / 4);
 }
 
+// --- A cancel at every step ----------------------------------------------------------------------
+
+// What came back stays as it is, whatever the kernel had begun: nothing lands in it any more.
+Task<void> settle(Ledger* ledger, mem::Buffer buffer) {
+  ledger->owned(buffer);
+  if (!buffer) co_return;
+  std::memset(buffer.data(), 0x5a, buffer.capacity());
+  {
+    Shield shield;
+    static_cast<void>(co_await sleep(std::chrono::milliseconds(3)));
+  }
+  for (const std::byte byte : Bytes(buffer.space()))
+    if (byte != std::byte{0x5a}) ledger->fault("something landed after the end was reported");
+}
+
+struct Pair {
+  net::TcpListener listener;
+  net::TcpStream here, there;
+};
+
+Task<Result<void>> make_pair(Pair* pair) {
+  ZOKIO_CO_TRY(pair->listener, net::TcpListener::bind(net::Address::loopback(0)));
+  ZOKIO_CO_TRY(const net::Address address, pair->listener.local_address());
+  auto [here, there] = co_await when_all(net::TcpStream::connect(address), pair->listener.accept());
+  if (!here.has_value()) co_return fail(here.error());
+  if (!there.has_value()) co_return fail(there.error());
+  pair->here = *std::move(here);
+  pair->there = *std::move(there);
+  co_return Result<void>();
+}
+
+Task<void> talk(Ledger* ledger, bool picked) {
+  Pair pair;
+  auto made = co_await make_pair(&pair);
+  if (!made.has_value()) co_return;
+  const auto late = [](net::TcpStream* to, std::size_t bytes) -> Task<IoResult> {
+    static_cast<void>(co_await sleep(std::chrono::microseconds(300)));
+    mem::Buffer out = buffer_of(bytes);
+    out.resize(bytes);
+    co_return co_await to->write_all(std::move(out));
+  };
+  if (picked) {
+    auto [put, got] = co_await when_all(late(&pair.there, 400), pair.here.receive(700));
+    co_await settle(ledger, std::move(put->buffer));
+    if (got.has_value()) co_await settle(ledger, *std::move(got));
+  } else {
+    auto [put, got] =
+        co_await when_all(late(&pair.there, 3000), pair.here.read_exactly(buffer_of(3000), 3000));
+    co_await settle(ledger, std::move(put->buffer));
+    co_await settle(ledger, std::move(got->buffer));
+  }
+  static_cast<void>(co_await pair.here.close());
+}
+
+Task<void> talk_into_buffer(Ledger* ledger) {
+  return talk(ledger, false);
+}
+Task<void> talk_picked(Ledger* ledger) {
+  return talk(ledger, true);
+}
+
+Task<void> keep_file(Ledger* ledger) {
+  auto file = co_await fs::File::open("cut", {.write = true, .create = true});
+  if (!file.has_value()) co_return;
+  mem::Buffer content = buffer_of(900);
+  content.resize(900);
+  IoResult put = co_await file->write_all_at(std::move(content), 100);
+  co_await settle(ledger, std::move(put.buffer));
+  IoResult got = co_await file->read_full_at(buffer_of(1200), 0);
+  co_await settle(ledger, std::move(got.buffer));
+  static_cast<void>(co_await file->allocate(0, 4096));
+  static_cast<void>(co_await file->resize(50));
+  static_cast<void>(co_await file->sync());
+  static_cast<void>(co_await file->stat());
+  static_cast<void>(co_await fs::mkdir("folder"));
+  static_cast<void>(co_await fs::rename("cut", "folder/cut"));
+  static_cast<void>(co_await fs::unlink("folder/cut"));
+  static_cast<void>(co_await fs::remove_dir("folder"));
+  static_cast<void>(co_await file->close());
+}
+
+Task<void> replace(Ledger* ledger) {
+  mem::Buffer content = buffer_of(900);
+  content.resize(900);
+  IoResult put = co_await fs::replace_file("kept", std::move(content));
+  co_await settle(ledger, std::move(put.buffer));
+}
+
+// Cancelled at that step (0: never). Returns the number of steps; 0 when something was wrong.
+uint64_t cut_at(Task<void> (*program)(Ledger*), KernelOptions how, Backend backend, uint64_t cut) {
+  Kernel kernel(how);
+  Ledger ledger(kernel);
+  uint64_t steps = 0;
+  {
+    WorldOptions options;
+    options.seed = how.seed;
+    options.kernel = &kernel;
+    options.backend = backend;
+    options.workers = options.reactors = 2;
+    JoinHandle<void> task;
+    options.before_step = [&](uint64_t step) {
+      if (step == cut && cut != 0) task.cancel();
+    };
+    World world(options);
+    task = world.spawn(program, &ledger);
+    const std::string violation = world.run();
+    if (!violation.empty()) give_up(cut, violation, world);
+    steps = world.steps();
+  }
+  EXPECT_EQ(ledger.wrong, "") << "cut at step " << cut;
+  EXPECT_EQ(kernel.violation(), "") << "cut at step " << cut;
+  EXPECT_EQ(kernel.ring_operations(), 0u) << "cut at step " << cut;
+  return ledger.wrong.empty() ? steps : 0;
+}
+
+TEST(IoSim, ACancelAtEveryStep) {
+  const uint64_t frames = mem::snapshot(mem::PoolId::Frames).objects_in_use;
+  const uint64_t buffers = mem::snapshot(mem::PoolId::Buffers).objects_in_use;
+  for (const auto program : {talk_into_buffer, talk_picked, keep_file, replace}) {
+    for (const Backend backend : {Backend::Uring, Backend::Epoll}) {
+      for (const uint32_t lost_one_in : {0u, 2u}) {
+        KernelOptions how;
+        how.seed = 7 + lost_one_in;
+        how.cancel_lost_one_in = lost_one_in;
+        how.delay_one_in = 2;
+        how.socket_bytes = 512;
+        const uint64_t steps = cut_at(program, how, backend, 0);
+        ASSERT_GT(steps, 10u);
+        for (uint64_t cut = 1; cut <= steps; ++cut) {
+          ASSERT_NE(cut_at(program, how, backend, cut), 0u);
+          ASSERT_EQ(mem::snapshot(mem::PoolId::Frames).objects_in_use, frames) << cut;
+          ASSERT_EQ(mem::snapshot(mem::PoolId::Buffers).objects_in_use, buffers) << cut;
+        }
+      }
+    }
+  }
+}
+
 TEST(IoSim, TheSameSeedGivesTheSameTrace) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     const Outcomes first = run_seed(seed);

@@ -234,6 +234,7 @@ bool World::sleep_inside(const Kernel::Ready& ready, int64_t deadline) {
 
 // One step of somebody. False: nobody can take one.
 bool World::go_on() {
+  if (running_ && options_.before_step) options_.before_step(steps_);
   std::vector<unsigned> able;
   for (unsigned slot = 0; slot < seats_.size(); ++slot)
     if (can_step(slot)) able.push_back(slot);
