@@ -35,8 +35,8 @@ struct WorldOptions {
   uint64_t steps_max = 2'000'000;
   Kernel* kernel = nullptr;  // null: no I/O
   Backend backend = Backend::Auto;
-  unsigned reactors = 1;                      // at most as many as workers
-  std::function<void(uint64_t)> before_step;  // with the number of the step
+  unsigned reactors = 1;                                // at most as many as workers
+  std::function<void(uint64_t)> before_step = nullptr;  // with the number of the step
   uint32_t reactor_one_in = 0;  // steps between reactors that come or go, on average; 0: none
 };
 
