@@ -212,8 +212,12 @@ std::expected<BatchLine, Failure> read_batch_line(const std::string& line) {
 std::expected<void, Failure> read_resize(v1::UpdateRuntimeRequest& request,
                                          const std::vector<std::string>& words) {
   auto& desired = *request.mutable_runtime()->mutable_desired();
+  static constexpr const char* kWords =
+      "workers=N reactors=N rings=N receive_buffers=N pool.frames=SIZE pool.buffers=SIZE";
   bool workers = false;
   bool reactors = false;
+  bool rings = false;
+  bool buffers = false;
   for (const auto& word : words) {
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
@@ -223,6 +227,11 @@ std::expected<void, Failure> read_resize(v1::UpdateRuntimeRequest& request,
       if (!parse_integer(value, count)) return refuse(word + ": want a number, like " + key + "=4");
       key == "workers" ? desired.set_workers(count) : desired.set_reactors(count);
       (key == "workers" ? workers : reactors) = true;
+    } else if (key == "rings" || key == "receive_buffers") {
+      if (!parse_integer(value, count))
+        return refuse(word + ": want a number, like " + key + "=256");
+      key == "rings" ? desired.set_ring_entries(count) : desired.set_receive_buffers(count);
+      (key == "rings" ? rings : buffers) = true;
     } else if (key.starts_with("pool.") && key.size() > 5) {
       const auto bytes = parse_bytes(value);
       if (!bytes) return refuse(word + ": want a size like 64Mi, or none");
@@ -230,16 +239,16 @@ std::expected<void, Failure> read_resize(v1::UpdateRuntimeRequest& request,
       pool->set_name(key.substr(5));
       pool->set_limit_bytes(*bytes);
     } else {
-      return refuse("\"" + word + "\" names nothing that can be resized",
-                    "workers=N reactors=N pool.frames=SIZE pool.buffers=SIZE");
+      return refuse("\"" + word + "\" names nothing that can be resized", kWords);
     }
   }
   auto& mask = *request.mutable_update_mask();
   if (workers) mask.add_paths("desired.workers");
   if (reactors) mask.add_paths("desired.reactors");
+  if (rings) mask.add_paths("desired.ring_entries");
+  if (buffers) mask.add_paths("desired.receive_buffers");
   if (desired.pools_size() > 0) mask.add_paths("desired.pools");
-  if (mask.paths().empty())
-    return refuse("nothing to resize", "workers=N reactors=N pool.frames=SIZE pool.buffers=SIZE");
+  if (mask.paths().empty()) return refuse("nothing to resize", kWords);
   return {};
 }
 

@@ -74,6 +74,7 @@ zokio::RuntimeOptions runtime_options(const config::Config& c) {
   out.placement =
       c.io.placement == "dedicated" ? zokio::Placement::Dedicated : zokio::Placement::Inline;
   out.ring_entries = c.io.ring_entries;
+  out.receive_buffers = c.io.receive_buffers;
   out.blocking_threads = c.io.blocking_threads;
   return out;
 }
@@ -495,13 +496,16 @@ Reported<> Daemon::apply(const config::Config& to, const config::Diff& diff) {
   rpc::RuntimeUpdate update;
   if (diff.has("workers")) update.workers = to.workers ? to.workers : default_workers_;
   if (diff.has("reactors")) update.reactors = to.reactors ? to.reactors : default_reactors_;
+  if (diff.has("io.ring_entries")) update.ring_entries = to.io.ring_entries;
+  if (diff.has("io.receive_buffers")) update.receive_buffers = to.io.receive_buffers;
   if (diff.has("pools.frames_limit"))
     update.pools.push_back({"frames", to.pools.frames_limit.count});
   if (diff.has("pools.buffers_limit"))
     update.pools.push_back({"buffers", to.pools.buffers_limit.count});
   if (diff.has("memory_limit")) update.pools.push_back({"total", to.memory_limit.count});
   if (diff.has("pools.heap_limit")) update.pools.push_back({"heap", to.pools.heap_limit.count});
-  if (update.workers || update.reactors || !update.pools.empty()) {
+  if (update.workers || update.reactors || update.ring_entries || update.receive_buffers ||
+      !update.pools.empty()) {
     const auto done =
         runtime_->block_on([](rpc::RuntimeControl* control,
                               rpc::RuntimeUpdate u) { return control->update(std::move(u)); },

@@ -86,11 +86,15 @@ void add_resize(CLI::App& app, Context& context, Action& action) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "resize",
-      "Change workers, reactors and pool limits while jobs run; all of it or nothing\n"
+      "Change workers, reactors, rings and pool limits while jobs run; all of it or nothing\n"
       "\n"
       "  resize workers=8 reactors=2\n"
+      "  resize rings=1024 receive_buffers=512\n"
       "  resize pool.frames=64Mi pool.buffers=128Mi pool.total=1Gi     none: no limit");
-  command->add_option("what", options->words, "workers=N reactors=N pool.NAME=SIZE")->required();
+  command
+      ->add_option("what", options->words,
+                   "workers=N reactors=N rings=N receive_buffers=N pool.NAME=SIZE")
+      ->required();
   command->add_flag("--dry-run", options->dry_run, "Check it, change nothing");
   command->add_flag("--force", options->force,
                     "A pool limit below the bytes in use, too; it converges as blocks are freed");

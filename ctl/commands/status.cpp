@@ -22,6 +22,8 @@ void print(Context& context, const v1::GetServerInfoResponse& server, const v1::
       << "reactors  " << actual.reactors() << " of " << desired.reactors() << ", "
       << actual.backend();
   if (!actual.fallback_reason().empty()) out << " (" << actual.fallback_reason() << ")";
+  if (actual.ring_entries() != 0) out << ", rings of " << actual.ring_entries();
+  if (actual.rings_draining() != 0) out << ", " << actual.rings_draining() << " old ones draining";
   out << '\n';
   for (const auto& pool : actual.pools())
     out << "pool      " << pool.name() << ": " << format_bytes(pool.in_use_bytes()) << " in use, "

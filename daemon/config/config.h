@@ -34,6 +34,7 @@ struct IoConfig {
   std::string backend = "auto";
   std::string placement = "inline";
   uint32_t ring_entries = 256;
+  uint32_t receive_buffers = 256;
   uint32_t blocking_threads = 8;
   friend bool operator==(const IoConfig&, const IoConfig&) = default;
 };

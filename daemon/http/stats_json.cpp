@@ -127,7 +127,12 @@ Json io(const zokio::IoSnapshot& s) {
                         {"host", r.host},
                         {"inflight", r.inflight},
                         {"submissions", r.submissions},
-                        {"enters", r.enters}});
+                        {"enters", r.enters},
+                        {"ring_entries", r.ring_entries},
+                        {"rings_resized", r.rings_resized},
+                        {"rings_replaced", r.rings_replaced},
+                        {"rings_draining", r.rings_draining},
+                        {"receive_buffers", r.receive_buffers}});
   }
   Json ops = Json::array();
   for (const auto& op : s.ops) {

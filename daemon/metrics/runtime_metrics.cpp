@@ -261,7 +261,8 @@ void collect_backend(Families& out, const zokio::IoSnapshot& io) {
 
 void collect_reactors(Families& out, const zokio::IoSnapshot& io) {
   const auto each = [&](auto figure) {
-    for (const ReactorSnapshot& r : io.reactors) out.add(r.*figure, {{"reactor", slot(r.slot)}});
+    for (const ReactorSnapshot& r : io.reactors)
+      out.add(uint64_t{r.*figure}, {{"reactor", slot(r.slot)}});
   };
   out.gauge("zokio_reactor_inflight", "Operations submitted and not completed.");
   each(&ReactorSnapshot::inflight);
@@ -275,6 +276,17 @@ void collect_reactors(Families& out, const zokio::IoSnapshot& io) {
   each(&ReactorSnapshot::remote_ops);
   out.counter("zokio_reactor_bells_total", "Wake-ups by another thread.");
   each(&ReactorSnapshot::bells);
+  out.gauge("zokio_reactor_ring_entries", "Of its submission queue; 0: no ring.");
+  each(&ReactorSnapshot::ring_entries);
+  out.gauge("zokio_reactor_rings_draining", "Replaced rings with something still in flight.");
+  each(&ReactorSnapshot::rings_draining);
+  out.gauge("zokio_reactor_receive_buffers", "Buffers that receives pick from.");
+  each(&ReactorSnapshot::receive_buffers);
+  out.counter("zokio_reactor_ring_resizes_total", "Changes of a ring's size, by how.");
+  for (const ReactorSnapshot& r : io.reactors) {
+    out.add(r.rings_resized, {{"reactor", slot(r.slot)}, {"way", "in_place"}});
+    out.add(r.rings_replaced, {{"reactor", slot(r.slot)}, {"way", "replaced"}});
+  }
   out.counter("zokio_reactor_syscalls_total", "System calls that entered the ring or epoll set.");
   for (const ReactorSnapshot& r : io.reactors) {
     const char* call = r.backend == "epoll" ? "epoll_wait" : "io_uring_enter";

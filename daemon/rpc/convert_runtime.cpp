@@ -15,12 +15,17 @@ void read_path(const std::string& path, const v1::Runtime::Desired& desired, Run
     out.workers = desired.workers();
   } else if (path == "desired.reactors") {
     out.reactors = desired.reactors();
+  } else if (path == "desired.ring_entries") {
+    out.ring_entries = desired.ring_entries();
+  } else if (path == "desired.receive_buffers") {
+    out.receive_buffers = desired.receive_buffers();
   } else if (path == "desired.pools") {
     if (out.pools.empty()) read_pools(desired, out);
   } else {
     violations.push_back({"update_mask", "no field \"" + path +
                                              "\" that can be updated; there are desired.workers, "
-                                             "desired.reactors, desired.pools"});
+                                             "desired.reactors, desired.ring_entries, "
+                                             "desired.receive_buffers, desired.pools"});
   }
 }
 
@@ -36,6 +41,10 @@ void add_actual(v1::Runtime::Actual& out, const zokio::RuntimeSnapshot& actual) 
       out.set_reactors_draining(out.reactors_draining() + 1);
     else if (reactor.state == zokio::ReactorState::Active)
       out.set_reactors(out.reactors() + 1);
+    out.set_rings_draining(out.rings_draining() + reactor.rings_draining);
+    if (reactor.state != zokio::ReactorState::Active || reactor.ring_entries == 0) continue;
+    if (out.ring_entries() == 0 || reactor.ring_entries < out.ring_entries())
+      out.set_ring_entries(reactor.ring_entries);
   }
   for (const auto& pool : actual.pools) {
     auto* to = out.add_pools();
@@ -58,8 +67,11 @@ model::Reported<RuntimeUpdate> from_proto(const v1::UpdateRuntimeRequest& reques
   if (request.update_mask().paths().empty()) {
     if (desired.workers() != 0) out.workers = desired.workers();
     if (desired.reactors() != 0) out.reactors = desired.reactors();
+    if (desired.ring_entries() != 0) out.ring_entries = desired.ring_entries();
+    if (desired.receive_buffers() != 0) out.receive_buffers = desired.receive_buffers();
     read_pools(desired, out);
-    if (!out.workers && !out.reactors && out.pools.empty())
+    if (!out.workers && !out.reactors && !out.ring_entries && !out.receive_buffers &&
+        out.pools.empty())
       violations.push_back({"runtime.desired", "nothing is set and update_mask is empty"});
   }
   for (const auto& path : request.update_mask().paths()) read_path(path, desired, out, violations);
@@ -76,6 +88,8 @@ v1::Runtime to_proto(const RuntimeView& view) {
   auto* desired = out.mutable_desired();
   desired->set_workers(view.desired.workers);
   desired->set_reactors(view.desired.reactors);
+  desired->set_ring_entries(view.desired.ring_entries);
+  desired->set_receive_buffers(view.desired.receive_buffers);
   for (const auto& pool : view.desired.pools) {
     auto* to = desired->add_pools();
     to->set_name(pool.name);
@@ -108,6 +122,8 @@ v1::RuntimeChange to_proto(const zokio::ResizeReport& report) {
   out.set_released_bytes(report.released_bytes);
   out.set_residual_bytes(report.residual_bytes);
   *out.mutable_took() = to_proto(report.took);
+  out.set_way(report.way);
+  out.set_reason(report.reason);
   return out;
 }
 

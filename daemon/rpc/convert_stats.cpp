@@ -141,6 +141,11 @@ void write_io(v1::IoStats& out, const zokio::IoSnapshot& from) {
     to->set_cq_overflows(reactor.cq_overflows);
     to->set_remote_ops(reactor.remote_ops);
     to->set_bells(reactor.bells);
+    to->set_ring_entries(reactor.ring_entries);
+    to->set_rings_resized(reactor.rings_resized);
+    to->set_rings_replaced(reactor.rings_replaced);
+    to->set_rings_draining(reactor.rings_draining);
+    to->set_receive_buffers(reactor.receive_buffers);
   }
   for (const auto& op : from.ops) {
     auto* to = out.add_ops();

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <deque>
 #include <mutex>
@@ -123,10 +124,25 @@ void check_count(const char* field, const char* word, std::optional<uint32_t> wa
                                      std::to_string(most) + " are possible"});
 }
 
+void check_rings(const RuntimeUpdate& update, std::vector<model::FieldViolation>& violations) {
+  if (const auto wanted = update.ring_entries;
+      wanted && (*wanted < kRingEntriesMin || *wanted > kRingEntriesMax))
+    violations.push_back({"runtime.desired.ring_entries",
+                          std::to_string(*wanted) + " entries: " + std::to_string(kRingEntriesMin) +
+                              " to " + std::to_string(kRingEntriesMax) + " are possible"});
+  if (const auto wanted = update.receive_buffers;
+      wanted && (*wanted < kReceiveBuffersMin || *wanted > kReceiveBuffersMax))
+    violations.push_back({"runtime.desired.receive_buffers",
+                          std::to_string(*wanted) +
+                              " buffers: " + std::to_string(kReceiveBuffersMin) + " to " +
+                              std::to_string(kReceiveBuffersMax) + " are possible"});
+}
+
 Reported<> check_fields(const DesiredRuntime& desired, const RuntimeUpdate& update) {
   std::vector<model::FieldViolation> violations;
   check_count("runtime.desired.workers", "workers", update.workers, kWorkersMax, violations);
   check_count("runtime.desired.reactors", "reactors", update.reactors, kReactorsMax, violations);
+  check_rings(update, violations);
   for (size_t i = 0; i < update.pools.size(); ++i) {
     const std::string field = "runtime.desired.pools[" + std::to_string(i) + "].name";
     const std::string& name = update.pools[i].name;
@@ -203,6 +219,8 @@ Reported<Plan> make_plan(const State& state, const RuntimeUpdate& update) {
   if (auto valid = check_fields(plan.before, update); !valid) return model::refuse(valid.error());
   if (update.workers) plan.after.workers = *update.workers;
   if (update.reactors) plan.after.reactors = *update.reactors;
+  if (update.ring_entries) plan.after.ring_entries = std::bit_ceil(*update.ring_entries);
+  if (update.receive_buffers) plan.after.receive_buffers = std::bit_ceil(*update.receive_buffers);
   for (const auto& wanted : update.pools) {
     if (!state.runtime.check_pool(wanted.name, wanted.limit_bytes, update.force).has_value())
       return model::refuse(infeasible(state, wanted.name, wanted.limit_bytes));
@@ -225,6 +243,8 @@ RuntimeUpdated preview(const State& state, const Plan& plan) {
   };
   add("workers", plan.before.workers, plan.after.workers);
   add("reactors", plan.before.reactors, plan.after.reactors);
+  add("rings", plan.before.ring_entries, plan.after.ring_entries);
+  add("receive_buffers", plan.before.receive_buffers, plan.after.receive_buffers);
   for (size_t i = 0; i < plan.after.pools.size(); ++i)
     add("pool." + plan.after.pools[i].name, plan.before.pools[i].limit_bytes,
         plan.after.pools[i].limit_bytes);
@@ -287,6 +307,10 @@ std::string record(State& state, const char* component, uint64_t from, uint64_t 
          done.error().to_string();
 }
 
+void join(std::string& shortfall, const std::string& more) {
+  shortfall += (shortfall.empty() || more.empty() ? "" : "; ") + more;
+}
+
 // One update's place in the line; the permit goes before the state that it belongs to.
 struct Turn {
   std::shared_ptr<State> state;
@@ -307,9 +331,18 @@ zokio::Task<Reported<RuntimeUpdated>> carry_out(Turn turn, Plan plan, RuntimeUpd
   }
   if (plan.before.reactors != plan.after.reactors || plan.repeat) {
     auto done = co_await state.runtime.resize_reactors(plan.after.reactors);
-    std::string more = record(state, "reactors", plan.before.reactors, plan.after.reactors,
-                              std::move(done), out.changes);
-    shortfall += (shortfall.empty() || more.empty() ? "" : "; ") + more;
+    join(shortfall, record(state, "reactors", plan.before.reactors, plan.after.reactors,
+                           std::move(done), out.changes));
+  }
+  if (plan.before.ring_entries != plan.after.ring_entries || plan.repeat) {
+    auto done = co_await state.runtime.resize_rings(plan.after.ring_entries);
+    join(shortfall, record(state, "rings", plan.before.ring_entries, plan.after.ring_entries,
+                           std::move(done), out.changes));
+  }
+  if (plan.before.receive_buffers != plan.after.receive_buffers || plan.repeat) {
+    auto done = co_await state.runtime.resize_receive_buffers(plan.after.receive_buffers);
+    join(shortfall, record(state, "receive_buffers", plan.before.receive_buffers,
+                           plan.after.receive_buffers, std::move(done), out.changes));
   }
   end(state, shortfall);
   out.view = view_of(state);
@@ -354,8 +387,10 @@ RuntimeControl::RuntimeControl(zokio::Runtime& runtime) : state_(std::make_share
   const auto stats = runtime.stats();
   state_->desired.workers = stats.scheduler.workers_desired;
   state_->desired.reactors = stats.io.reactors_desired;
-  figures_of(*state_, "workers");
-  figures_of(*state_, "reactors");
+  state_->desired.ring_entries = std::bit_ceil(runtime.options().ring_entries);
+  state_->desired.receive_buffers = std::bit_ceil(runtime.options().receive_buffers);
+  for (const char* component : {"workers", "reactors", "rings", "receive_buffers"})
+    figures_of(*state_, component);
   for (const auto& pool : stats.pools) {
     state_->desired.pools.push_back({pool.name, pool.limit_bytes});
     figures_of(*state_, "pool." + pool.name);

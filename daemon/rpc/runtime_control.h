@@ -29,6 +29,10 @@ inline constexpr std::string_view kResizeIncomplete = "RESIZE_INCOMPLETE";  // R
 
 inline constexpr unsigned kWorkersMax = 256;  // slots of the scheduler
 inline constexpr unsigned kReactorsMax = 64;  // slots of the I/O driver
+inline constexpr unsigned kRingEntriesMin = 32;
+inline constexpr unsigned kRingEntriesMax = 4096;
+inline constexpr unsigned kReceiveBuffersMin = 2;
+inline constexpr unsigned kReceiveBuffersMax = 32768;
 inline constexpr size_t kRequestsRemembered = 256;
 
 struct PoolLimit {
@@ -40,6 +44,8 @@ struct PoolLimit {
 struct DesiredRuntime {
   uint32_t workers = 0;
   uint32_t reactors = 0;
+  uint32_t ring_entries = 0;
+  uint32_t receive_buffers = 0;
   std::vector<PoolLimit> pools;  // every pool, in the order of the runtime
   friend bool operator==(const DesiredRuntime&, const DesiredRuntime&) = default;
 };
@@ -65,6 +71,8 @@ struct RuntimeView {
 struct RuntimeUpdate {
   std::optional<uint32_t> workers;
   std::optional<uint32_t> reactors;
+  std::optional<uint32_t> ring_entries;
+  std::optional<uint32_t> receive_buffers;
   std::vector<PoolLimit> pools;  // those that change; others stay
   std::string etag;              // empty: whatever is there
   bool validate_only = false;
@@ -78,7 +86,8 @@ struct RuntimeUpdated {
   std::vector<zokio::ResizeReport> changes;  // empty: all was as desired
 };
 
-// For metrics. One for each component from the start: "workers", "reactors", "pool.<name>".
+// For metrics. One for each component from the start: "workers", "reactors", "rings",
+// "receive_buffers", "pool.<name>".
 struct ResizeFigures {
   std::string component;
   uint64_t up_ok = 0;

@@ -107,11 +107,11 @@ TEST_F(Reload, ReloadConfigRefusesAWholeFileThatIsWrong) {
   EXPECT_EQ(details_of(status).reason, "CONFIG_INVALID");
   EXPECT_NE(status.error_message().find(":3:"), std::string::npos)
       << "the line: " << status.error_message();
-  daemon_->write_config("workers = 3\n[io]\nring_entries = 512\n[jobs]\nqueue_limit = 100\n");
+  daemon_->write_config("workers = 3\n[io]\nblocking_threads = 12\n[jobs]\nqueue_limit = 100\n");
   status = reload(false, response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(details_of(status).reason, "RESTART_REQUIRED");
-  EXPECT_EQ(details_of(status).subjects, std::vector<std::string>{"io.ring_entries"});
+  EXPECT_EQ(details_of(status).subjects, std::vector<std::string>{"io.blocking_threads"});
   EXPECT_EQ(must_get_runtime().desired().workers(), 2u) << "nothing was applied";
 }
 

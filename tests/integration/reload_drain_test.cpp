@@ -71,9 +71,9 @@ TEST_F(Lifecycle, ReloadAppliesLiveKeys) {
 
 TEST_F(Lifecycle, ReloadRefusesWhatNeedsARestartAndChangesNothing) {
   start("workers = 1\nreactors = 1\n");
-  daemon_.write_config("workers = 4\nreactors = 1\n[io]\nring_entries = 64\n");
+  daemon_.write_config("workers = 4\nreactors = 1\n[io]\nblocking_threads = 12\n");
   daemon_.send(SIGHUP);
-  ASSERT_TRUE(log_says("only a new start takes it: io.ring_entries")) << daemon_.log();
+  ASSERT_TRUE(log_says("only a new start takes it: io.blocking_threads")) << daemon_.log();
   EXPECT_EQ(client_->actual(), std::pair(1u, 1u));
 }
 

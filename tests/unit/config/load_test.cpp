@@ -36,6 +36,7 @@ state_dir = "/s"
 backend = "epoll"
 placement = "dedicated"
 ring_entries = 64
+receive_buffers = 512
 blocking_threads = 2
 [pools]
 frames_limit = 1048576
@@ -88,7 +89,7 @@ level = "debug"
   want.autosize = "cgroup";
   want.memory_limit = {1ull << 30};
   want.state_dir = "/s";
-  want.io = {"epoll", "dedicated", 64, 2};
+  want.io = {"epoll", "dedicated", 64, 512, 2};
   want.pools = {{1048576},    {64ull << 20}, {32ull << 20}, {1ull << 20},
                 {2ull << 20}, {3ull << 20},  {4ull << 20},  {5ull << 20},
                 {6ull << 20}, "wait",        "overflow",    {std::chrono::seconds(11)},
@@ -127,7 +128,7 @@ TEST(Load, ErrorsSayWhereAndWhat) {
        "\"uring\"?\n"},
       {"[io]\nbackend = \"kqueue\"",
        "z.toml:2:11: io.backend: \"kqueue\" is not one of auto, uring, epoll\n"},
-      {"[io]\nring_entries = 4", "z.toml:2:16: io.ring_entries: 4 is below 8\n"},
+      {"[io]\nring_entries = 4", "z.toml:2:16: io.ring_entries: 4 is below 32\n"},
       {"io = 3", "z.toml:1:1: unknown key \"io\"\n"},
       {"workers = []", "z.toml:1:11: workers: want a whole number, got a list\n"},
       {"memory_limit = \"12XB\"",

@@ -122,6 +122,17 @@ TEST(ReadResize, FillsDesiredAndMask) {
   EXPECT_EQ(request.update_mask().paths_size(), 3);
 }
 
+TEST(ReadResize, Rings) {
+  v1::UpdateRuntimeRequest request;
+  ASSERT_TRUE(read_resize(request, {"rings=1024", "receive_buffers=64"}));
+  EXPECT_EQ(request.runtime().desired().ring_entries(), 1024u);
+  EXPECT_EQ(request.runtime().desired().receive_buffers(), 64u);
+  ASSERT_EQ(request.update_mask().paths_size(), 2);
+  EXPECT_EQ(request.update_mask().paths(0), "desired.ring_entries");
+  EXPECT_EQ(request.update_mask().paths(1), "desired.receive_buffers");
+  EXPECT_FALSE(read_resize(request, {"rings=many"}));
+}
+
 TEST(ReadResize, ZeroIsAskedForAndNotDropped) {
   v1::UpdateRuntimeRequest request;
   ASSERT_TRUE(read_resize(request, {"workers=0"}));

@@ -67,6 +67,42 @@ TEST_F(RuntimeControlTest, CarriesOutAndReports) {
   EXPECT_EQ(runtime_->stats().scheduler.workers_desired, 4u);
 }
 
+TEST_F(RuntimeControlTest, RingsChangeTheirSize) {
+  RuntimeUpdate wanted;
+  wanted.ring_entries = 1000;
+  wanted.receive_buffers = 64;
+  const auto done = update(std::move(wanted));
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(done->changes.size(), 2u);
+  EXPECT_EQ(done->changes[0].component, "rings");
+  EXPECT_EQ(done->changes[0].from, 256u);
+  EXPECT_EQ(done->changes[0].requested, 1024u);
+  EXPECT_EQ(done->changes[1].component, "receive_buffers");
+  EXPECT_EQ(done->view.desired.ring_entries, 1024u);
+  EXPECT_EQ(done->view.desired.receive_buffers, 64u);
+  const auto stats = runtime_->stats();
+  if (stats.io.backend == "epoll") {
+    EXPECT_EQ(done->changes[0].way, "epoll has no rings");
+    return;
+  }
+  EXPECT_EQ(done->changes[0].reached, 1024u);
+  for (const auto& reactor : stats.io.reactors) EXPECT_EQ(reactor.ring_entries, 1024u);
+}
+
+TEST_F(RuntimeControlTest, RefusesRingsThatCannotBe) {
+  for (const uint32_t entries : {0u, 31u, 4097u}) {
+    RuntimeUpdate wanted;
+    wanted.ring_entries = entries;
+    const auto done = update(std::move(wanted));
+    ASSERT_FALSE(done) << entries;
+    EXPECT_EQ(done.error().metadata.at("field"), "runtime.desired.ring_entries");
+  }
+  RuntimeUpdate wanted;
+  wanted.receive_buffers = 1;
+  EXPECT_FALSE(update(std::move(wanted)));
+  EXPECT_EQ(control_->generation(), 1u);
+}
+
 TEST_F(RuntimeControlTest, SameAgainChangesNothing) {
   const auto etag = control_->view().etag;
   const auto done = update(workers(2));
