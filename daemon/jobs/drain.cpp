@@ -87,10 +87,8 @@ void Engine::stop() {
     if (impl_->state == EngineState::Stopped) return;
     impl_->state = EngineState::Stopped;
     runs = impl_->running_runs();
-    for (auto& [id, entry] : impl_->jobs) {
-      if (entry.timer) entry.timer.cancel();
-      impl_->tell(entry);
-    }
+    if (impl_->alarm) impl_->alarm.cancel();
+    for (auto& [id, entry] : impl_->jobs) impl_->tell(entry);
   }
   impl_->feed->stop();
   for (const auto& run : runs) run->stop(StopReason::Interrupt);

@@ -41,6 +41,7 @@ bool matches(const Job& job, const ListFilter& filter) {
       std::ranges::find(filter.states, job.state.get()) == filter.states.end())
     return false;
   if (!filter.kind.empty() && job.spec.kind() != filter.kind) return false;
+  if (!filter.queue.empty() && job.spec.queue_name() != filter.queue) return false;
   return std::ranges::all_of(filter.labels, [&](const auto& wanted) {
     const auto it = job.spec.labels.find(wanted.first);
     return it != job.spec.labels.end() && it->second == wanted.second;
@@ -79,19 +80,27 @@ Reported<std::unique_ptr<Engine>> Engine::start(EngineOptions options) {
   ZOKIO_CHECK(options.runtime && options.store && options.policy, "the engine needs all three");
   auto recovered = options.store->open();
   if (!recovered) return std::unexpected(std::move(recovered.error()));
+  const std::vector<model::QueueSpec> configured = std::move(options.queues);
   const JobId last = recovered->jobs.empty() ? JobId{} : recovered->jobs.back().id;
   auto impl = std::make_shared<Impl>(std::move(options), last);
-  std::lock_guard lock(impl->mutex);
+  std::unique_lock lock(impl->mutex);
   RecoveryStats& counts = impl->tally.recovery;
   counts.interrupted = recovered->interrupted;
   std::vector<std::pair<WallTime, JobId>> finished;
+  for (model::QueueSpec& queue : recovered->queues) {
+    if (Lane* known = impl->queues.find(queue.name))
+      known->spec = known->asked = std::move(queue);
+    else
+      impl->queues.add(std::move(queue));
+  }
   for (Job& job : recovered->jobs) {
     ++counts.jobs;
     Entry& entry = impl->jobs[job.id];
     entry.job = std::move(job);
     entry.committed = true;
     const Job& kept = entry.job;
-    impl->tally.moved(kept.spec.kind(), std::nullopt, kept.state);
+    if (!is_terminal(kept.state)) entry.lane = &impl->lane_of(kept);
+    impl->count(entry, std::nullopt, kept.state);
     const std::string key = request_key(kept.principal, kept.request_id);
     if (!key.empty()) impl->requests.emplace(key, kept.id);
     if (is_terminal(kept.state)) {
@@ -99,19 +108,24 @@ Reported<std::unique_ptr<Engine>> Engine::start(EngineOptions options) {
       continue;
     }
     ++impl->live;
+    ++entry.lane->live;
     if (kept.state == JobState::Queued) {
       ++counts.queued;
       impl->enqueue(entry);
     } else {
       ++counts.retrying;
-      impl->schedule_due(entry);
+      impl->schedule(entry, kept.not_before);
     }
   }
   counts.finished = finished.size();
   std::ranges::sort(finished);
   for (const auto& [when, id] : finished) impl->finished.push_back(id);
+  std::unique_ptr<Engine> engine(new Engine(impl));
+  lock.unlock();
+  engine->set_configured_queues(configured);
+  lock.lock();
   impl->start_next();
-  return std::unique_ptr<Engine>(new Engine(impl));
+  return engine;
 }
 
 // Under the lock: the job joins the queue; outside: its insert is awaited.
@@ -123,6 +137,7 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
     impl->tally.rejected(kind_name, report.reason);
     return model::refuse(std::move(report));
   };
+  if (spec.queue == model::kDefaultQueue) spec.queue.clear();  // so that equal specs are equal
   const auto kind = admit(spec, options, *policy());
   if (!kind) co_return refuse(kind.error());
 
@@ -151,10 +166,8 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
     } else if (impl->state != EngineState::Serving) {
       refused = model::make_report(Errc::Unavailable, model::reason::kDraining,
                                    "the daemon drains and takes no more jobs");
-    } else if (impl->live >= impl->limits.queue_limit) {
-      refused = model::make_report(Errc::ResourceExhausted, model::reason::kQueueFull,
-                                   fmt::format("{} jobs are not finished, the limit", impl->live));
-      refused->metadata["limit"] = std::to_string(impl->limits.queue_limit);
+    } else if (auto full = impl->no_room(spec)) {
+      refused = std::move(full);
     } else if (options.validate_only) {
       Submitted checked;
       checked.job.spec = std::move(spec);
@@ -170,7 +183,9 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
       entry.job.created = entry.job.queued = WallTime::now();
       entry.step = Step::Insert;
       if (!key.empty()) impl->requests.emplace(key, id);
+      entry.lane = impl->queues.find(entry.job.spec.queue_name());
       ++impl->live;
+      ++entry.lane->live;
       inserted = impl->step_end(entry);
       impl->store.write(store::Insert{entry.job},
                         [impl, id](Result<void> done) { impl->inserted(id, done); });
@@ -263,25 +278,10 @@ Task<Reported<Job>> Engine::cancel(JobId id) {
         run = entry->run;
         job = entry->job;
       } else {
-        entry->step = Step::Cancel;
-        impl->queue.erase(std::exchange(entry->place, {}));
-        if (entry->timer) entry->timer.cancel();
         job = entry->job;
-        const auto moved = transition(job.state, Trigger::Cancel);
-        ZOKIO_CHECK(moved.has_value(), "a waiting job can be cancelled");
-        job.finished = WallTime::now();
-        job.error = {Errc::Cancelled, "CANCELLED", "cancelled before it ran"};
         step_end = impl->step_end(*entry);
         // The end of the step does not hang on this task, which may be cancelled itself.
-        impl->store.write(store::Update{job}, [impl, job](Result<void> done) {
-          std::lock_guard guard(impl->mutex);
-          Entry* e = impl->find(job.id);
-          if (done) return impl->finish_step(*e, job, std::nullopt);
-          e->step = Step::None;
-          if (e->job.state == JobState::Queued) impl->enqueue(*e);
-          if (e->job.state == JobState::Retrying) impl->schedule_due(*e);
-          impl->tell(*e);
-        });
+        impl->begin_cancel(*entry, {Errc::Cancelled, "CANCELLED", "cancelled before it ran"});
       }
     }
     if (run) {
@@ -368,10 +368,13 @@ EngineStats Engine::stats() const {
     impl_->tally.fill(out, *policy);
     out.state = impl_->state;
     out.running = impl_->running;
-    out.queued = impl_->queue.size();
+    out.queued = impl_->queues.queued();
     out.queue_limit = impl_->limits.queue_limit;
     out.concurrency = impl_->limits.concurrency;
-    out.oldest_queued = impl_->queue.oldest();
+    out.oldest_queued = impl_->queues.oldest();
+    const zokio::Instant now = zokio::Instant::now();
+    for (const auto& [name, lane] : impl_->queues.lanes())
+      out.queues.push_back(impl_->queues.stats(*lane, now));
   }
   out.revision = impl_->feed->revision();
   out.subscribers = impl_->feed->subscribers();

@@ -52,6 +52,8 @@ struct EngineOptions {
   store::Store* store = nullptr;      // opened; outlives the engine
   EngineLimits limits;
   std::shared_ptr<const kinds::Policy> policy;
+  // Of the configuration, with their origin: set_configured_queues().
+  std::vector<model::QueueSpec> queues = {};
 };
 
 struct SubmitOptions {
@@ -69,6 +71,7 @@ struct ListFilter {
   std::vector<model::JobState> states;        // empty: all
   std::string kind;                           // empty: all
   std::map<std::string, std::string> labels;  // all must match
+  std::string queue = {};                     // empty: all
 };
 
 struct ListPage {
@@ -144,8 +147,9 @@ class Engine {
   static Reported<std::unique_ptr<Engine>> start(EngineOptions options);
   ~Engine();  // stop()
 
-  // Errors: INVALID_FIELD with every violation, KIND_NOT_ALLOWED, PATH_NOT_ALLOWED, QUEUE_FULL,
-  // DRAINING, REQUEST_ID_REUSED, JOURNAL_UNAVAILABLE. Returns after the commit.
+  // Errors: INVALID_FIELD with every violation, KIND_NOT_ALLOWED, PATH_NOT_ALLOWED,
+  // QUEUE_NOT_FOUND, QUEUE_FULL (metadata "limit_name" and "limit"), QUEUE_DRAINING, DRAINING,
+  // REQUEST_ID_REUSED, JOURNAL_UNAVAILABLE. Returns after the commit.
   // Cancel: the job may still be taken; ask again with the same request_id.
   zokio::Task<Reported<Submitted>> submit(model::JobSpec spec, SubmitOptions options);
 
@@ -162,6 +166,22 @@ class Engine {
   zokio::Task<Reported<Job>> wait(JobId id);
 
   Reported<std::unique_ptr<Subscription>> watch(WatchOptions options);
+  // --- queues (queues.cpp). A change holds for jobs that wait already, and returns when it is
+  // durable. ---
+  std::vector<QueueStats> queues() const;
+  Reported<QueueStats> queue(const std::string& name) const;
+  // INVALID_FIELD, QUEUE_EXISTS, TOO_MANY_QUEUES, JOURNAL_UNAVAILABLE.
+  zokio::Task<Reported<QueueStats>> create_queue(model::QueueSpec spec);
+  // INVALID_FIELD, QUEUE_NOT_FOUND, JOURNAL_UNAVAILABLE.
+  zokio::Task<Reported<QueueStats>> update_queue(std::string name, model::QueuePatch patch);
+  // QUEUE_NOT_FOUND, QUEUE_NOT_EMPTY (jobs that are not finished), INVALID_FIELD (the default one).
+  zokio::Task<Reported<>> remove_queue(std::string name);
+  // Cancels every job of it that waits, and returns how many. Those that run, run on.
+  zokio::Task<Reported<uint64_t>> purge_queue(std::string name);
+  // Makes those that are missing, and changes those whose line is another than the one they came
+  // from; what a call changed since stays. Returns at once.
+  void set_configured_queues(const std::vector<model::QueueSpec>& queues);
+
   // One chunk (kLogChunkBytesMax). JOB_NOT_FOUND; OutOfRange for an attempt that never was.
   zokio::Task<Reported<LogChunk>> read_log(JobId id, LogOptions options);
 

@@ -7,8 +7,9 @@
 // under the lock again, put the copy in place, count, tell. What anyone sees is what is durable.
 // One step of a job is under way at a time (Entry::step).
 //
-//   engine.cpp  submit, cancel, wait, list, logs     steps.cpp   the steps and what follows from
-//   them runner.cpp  one attempt as a task                drain.cpp   drain, stop
+//   engine.cpp  submit, cancel, wait, list, logs   steps.cpp   the steps, and what follows from them
+//   runner.cpp  one attempt as a task              drain.cpp   drain, stop
+//   agenda.cpp  what happens at a time             queues.cpp  queues: change, remove, purge
 //
 // Lock order: Impl::mutex, then the store's, the feed's, an output's.
 
@@ -17,13 +18,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "jobs/engine.h"
 #include "jobs/events.h"
 #include "jobs/output.h"
-#include "jobs/queue.h"
+#include "jobs/queue_set.h"
 #include "jobs/tally.h"
 #include "kinds/kind.h"
 #include "store/store.h"
@@ -51,9 +53,10 @@ struct Entry {
   Job job;  // as it is in the store
   Step step = Step::None;
   bool committed = false;         // the insert is durable: others may see it
-  JobQueue::Place place;          // in the queue, while it is there
+  Lane* lane = nullptr;           // its queue, until it is finished
+  QueueSet::Place place;          // in the queue, while it is there
   std::shared_ptr<Run> run;       // while an attempt runs
-  zokio::JoinHandle<void> timer;  // while Retrying
+  WallTime alarm;                 // its place in the agenda; not set: it has none
   std::vector<zokio::sync::OneshotSender<bool>> watchers;  // told of the end of each step
   std::optional<Report> insert_error;  // for those that wait for an insert that failed
 };
@@ -65,8 +68,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   // --- steps.cpp. Requires: mutex, unless it says otherwise. ---
   void start_next();  // as many as may run
   void begin_start(Entry& entry);
-  void requeue(Entry& entry, JobQueue::Place place);
-  void schedule_due(Entry& entry);
+  void requeue(Entry& entry, QueueSet::Place place);
+  void count(Entry& entry, std::optional<JobState> from, std::optional<JobState> to);
   void finish_step(Entry& entry, const Job& job, std::optional<Outcome> outcome);
   void announce(Entry& entry, std::optional<JobState> previous, std::optional<Outcome> outcome);
   void enqueue(Entry& entry);
@@ -78,9 +81,25 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   zokio::sync::OneshotReceiver<bool> step_end(Entry& entry);
   // Not under the mutex: called by the store's writer and by tasks.
   void inserted(JobId id, Result<void> done);
-  void started(JobId id, Job job, JobQueue::Place place, Result<void> done);
+  void started(JobId id, Job job, QueueSet::Place place, Result<void> done);
   static Task<void> pump_later(Background self);
-  static Task<void> become_due(Background self, JobId id, WallTime when);
+
+  // --- agenda.cpp: what happens at a time. Requires: mutex. ---
+  void schedule(Entry& entry, WallTime when);  // instead of what it had
+  void unschedule(Entry& entry);
+  void set_alarm(zokio::Instant when);  // start_next() and the agenda are looked at then
+  void run_agenda();
+  void begin_due(Entry& entry);
+  static Task<void> ring(Background self, zokio::Instant when);
+
+  // --- queues.cpp. Requires: mutex. ---
+  // Why a job cannot join its queue now; nullopt: it can.
+  std::optional<Report> no_room(const model::JobSpec& spec);
+  Lane& add_queue(model::QueueSpec spec);
+  Lane& lane_of(const Job& job);  // made when the store has lost it
+  void put_queue(Lane& lane, model::QueueSpec spec, zokio::sync::OneshotSender<Result<void>> done);
+  // Cancels a job that waits, and tells its watchers.
+  void begin_cancel(Entry& entry, model::JobError why);
 
   // --- runner.cpp ---
   static Task<void> run_attempt(std::shared_ptr<Impl> self, std::shared_ptr<Run> run);
@@ -104,11 +123,14 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   EngineState state = EngineState::Serving;
   std::map<JobId, Entry> jobs;
   std::unordered_map<std::string, JobId> requests;  // "uid:request_id"
-  JobQueue queue;
+  QueueSet queues;
+  std::set<std::pair<WallTime, JobId>> agenda;  // backoffs; one task sleeps until the first
+  zokio::Instant alarm_at = zokio::Instant::never();
+  zokio::JoinHandle<void> alarm;
   std::deque<JobId> finished;  // in the order in which they became final
   uint64_t live = 0;           // jobs that are not final
   uint64_t running = 0;        // attempts from begin_start to their record
-  uint64_t background = 0;     // tasks of pump_later and become_due
+  uint64_t background = 0;     // tasks of pump_later and ring
   bool pump_pending = false;   // a start could not be written: one task waits
   Tally tally;
   DrainStatus drain;

@@ -25,6 +25,8 @@ class JobQueue {
   // Back to where it was, for a start that could not be written.
   void restore(Place place, model::JobId id, model::WallTime queued);
   std::optional<model::JobId> pop();
+  // Of the job that pop() takes. Requires: there is one.
+  Place front() const { return waiting_.begin()->first; }
   // Whether it was there.
   bool erase(Place place);
 

@@ -181,6 +181,7 @@ void Impl::settle(const Job& job, Outcome outcome, Result<void> recorded) {
   Entry* entry = find(job.id);
   entry->run.reset();
   --running;
+  --entry->lane->running;
   if (recorded) {
     if (state != EngineState::Serving)
       ++(outcome == Outcome::Interrupted ? drain.interrupted : drain.finished);

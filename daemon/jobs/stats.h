@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/job.h"
+#include "model/queue.h"
 #include "store/store.h"
 #include "zokio/stats/snapshot.h"
 
@@ -23,7 +24,7 @@ std::string_view to_string(EngineState state);  // "serving", ...
 struct KindStats {
   std::string kind;
   bool allowed = false;                // by the policy in force
-  std::array<uint64_t, 8> states{};    // jobs now, index: JobState; terminal ones: those retained
+  std::array<uint64_t, 9> states{};    // jobs now, index: JobState; terminal ones: those retained
   std::array<uint64_t, 8> finished{};  // attempts ended for good or interrupted, index: Outcome
   uint64_t accepted = 0;
   uint64_t duplicate = 0;  // the same request_id and spec again
@@ -37,6 +38,19 @@ struct KindStats {
 
   uint64_t in_state(model::JobState s) const { return states[static_cast<size_t>(s)]; }
   uint64_t with_outcome(model::Outcome o) const { return finished[static_cast<size_t>(o)]; }
+};
+
+struct QueueStats {
+  model::QueueSpec spec;
+  uint64_t live = 0;  // jobs that are not finished
+  uint64_t queued = 0;
+  uint64_t running = 0;
+  std::array<uint64_t, 9> states{};  // jobs now, index: JobState
+  uint64_t started = 0;              // attempts
+  uint64_t refused = 0;              // submits, by its size or because it drains
+  model::WallTime oldest_queued;     // not set: nothing is queued
+  std::string_view held_by;          // "paused", "concurrency", "rate"; empty: nothing holds it
+  zokio::HistogramSnapshot queue_wait_ns;
 };
 
 using JournalStats = store::JournalStats;
@@ -53,6 +67,7 @@ struct RecoveryStats {
 struct EngineStats {
   EngineState state = EngineState::Serving;
   std::vector<KindStats> kinds;              // sorted by name
+  std::vector<QueueStats> queues;    // sorted by name
   std::map<std::string, uint64_t> rejected;  // by reason; every reason from the start, at zero
   uint64_t running = 0;
   uint64_t queued = 0;

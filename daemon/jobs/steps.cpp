@@ -36,7 +36,17 @@ void Impl::tell(Entry& entry) {
 }
 
 void Impl::enqueue(Entry& entry) {
-  entry.place = queue.push(entry.job.id, entry.job.spec.priority, entry.job.queued);
+  entry.place =
+      queues.push(*entry.lane, entry.job.id, entry.job.spec.priority, entry.job.queued);
+}
+
+// A job is there now in `to` and no more in `from`; nullopt: new, or gone.
+void Impl::count(Entry& entry, std::optional<JobState> from, std::optional<JobState> to) {
+  tally.moved(entry.job.spec.kind(), from, to);
+  Lane* lane = entry.lane != nullptr ? entry.lane : queues.find(entry.job.spec.queue_name());
+  if (lane == nullptr) return;  // its queue was removed, it stayed
+  if (from) --lane->states[static_cast<size_t>(*from)];
+  if (to) ++lane->states[static_cast<size_t>(*to)];
 }
 
 void Impl::announce(Entry& entry, std::optional<JobState> previous,
@@ -57,10 +67,10 @@ void Impl::finish_step(Entry& entry, const Job& job, std::optional<Outcome> outc
   const JobState before = entry.job.state;
   entry.job = job;
   entry.step = Step::None;
-  tally.moved(job.spec.kind(), before, job.state);
+  count(entry, before, job.state);
   announce(entry, before, outcome);
   if (job.state == JobState::Queued) enqueue(entry);
-  if (job.state == JobState::Retrying) schedule_due(entry);
+  if (job.state == JobState::Retrying) schedule(entry, job.not_before);
   tell(entry);
   if (is_terminal(job.state)) retire(job.id);
 }
@@ -75,7 +85,7 @@ void Impl::inserted(JobId id, Result<void> done) {
     entry->committed = true;
     if (entry->step == Step::Insert) entry->step = Step::None;
     tally.accepted(entry->job.spec.kind());
-    tally.moved(entry->job.spec.kind(), std::nullopt, JobState::Queued);
+    count(*entry, std::nullopt, JobState::Queued);
     announce(*entry, std::nullopt, std::nullopt);
     tell(*entry);
     return;
@@ -83,10 +93,11 @@ void Impl::inserted(JobId id, Result<void> done) {
   // Nothing of it is in the store. A start that was written behind it is refused there, and finds
   // no entry here.
   tally.rejected(entry->job.spec.kind(), std::string(model::reason::kJournalUnavailable));
-  queue.erase(entry->place);
+  queues.erase(entry->place);
   const std::string key = request_key(entry->job.principal, entry->job.request_id);
   if (!key.empty()) requests.erase(key);
   --live;
+  --entry->lane->live;
   tell(*entry);
   jobs.erase(id);
 }
@@ -95,9 +106,11 @@ void Impl::inserted(JobId id, Result<void> done) {
 
 void Impl::start_next() {
   while (state == EngineState::Serving && !pump_pending && running < limits.concurrency) {
-    const auto id = queue.pop();
-    if (!id) return;
-    Entry* entry = find(*id);
+    zokio::Instant later;
+    auto picked = queues.pick(zokio::Instant::now(), later);
+    if (!picked) return set_alarm(later);
+    Entry* entry = find(picked->id);
+    entry->place = picked->place;
     ZOKIO_CHECK(entry != nullptr && entry->job.state == JobState::Queued, "the queue holds a job");
     begin_start(*entry);
   }
@@ -105,9 +118,10 @@ void Impl::start_next() {
 
 // The start is written right behind the insert when a slot is free, so both share a commit.
 void Impl::begin_start(Entry& entry) {
-  const JobQueue::Place place = std::exchange(entry.place, {});
+  const QueueSet::Place place = std::exchange(entry.place, {});
   entry.step = Step::Start;
   ++running;
+  ++entry.lane->running;
   Job job = entry.job;
   const auto moved = transition(job.state, Trigger::Start);
   ZOKIO_CHECK(moved.has_value(), "a queued job starts");
@@ -120,11 +134,12 @@ void Impl::begin_start(Entry& entry) {
               });
 }
 
-void Impl::started(JobId id, Job job, JobQueue::Place place, Result<void> done) {
+void Impl::started(JobId id, Job job, QueueSet::Place place, Result<void> done) {
   std::lock_guard lock(mutex);
   Entry* entry = find(id);
   if (entry == nullptr || !done) {
     --running;
+    --place.lane->running;
     note_idle();
     if (entry == nullptr) return start_next();  // its insert failed
     if (done.error().code == Errc::Aborted) {
@@ -135,7 +150,9 @@ void Impl::started(JobId id, Job job, JobQueue::Place place, Result<void> done) 
     }
     return requeue(*entry, place);
   }
-  tally.started(entry->job, job);
+  const uint64_t waited = tally.started(entry->job, job);
+  ++entry->lane->started;
+  entry->lane->queue_wait_ns.record_shared(waited);
   finish_step(*entry, job, std::nullopt);
   auto run = std::make_shared<Run>(job, policy, runtime, limits.output_limit_bytes);
   entry->run = run;
@@ -144,10 +161,10 @@ void Impl::started(JobId id, Job job, JobQueue::Place place, Result<void> done) 
 }
 
 // The store could not write the start: the job keeps its place, and everything waits a moment.
-void Impl::requeue(Entry& entry, JobQueue::Place place) {
+void Impl::requeue(Entry& entry, QueueSet::Place place) {
   entry.step = Step::None;
   entry.place = place;
-  queue.restore(place, entry.job.id, entry.job.queued);
+  queues.restore(place, entry.job.id, entry.job.queued);
   tell(entry);
   if (pump_pending || state != EngineState::Serving) return;
   pump_pending = true;
@@ -163,58 +180,13 @@ Task<void> Impl::pump_later(Background self) {
   self->start_next();
 }
 
-// --- retries ---
-
-void Impl::schedule_due(Entry& entry) {
-  if (state == EngineState::Stopped) return;
-  entry.timer =
-      runtime.spawn_named("job.backoff", &Impl::become_due, Background(shared_from_this()),
-                          entry.job.id, entry.job.not_before);
-}
-
-Task<void> Impl::become_due(Background self, JobId id, WallTime when) {
-  while (true) {
-    const zokio::Duration wait(when.unix_ns - WallTime::now().unix_ns);
-    if (wait.count() > 0) {
-      const Result<void> slept = co_await zokio::sleep(wait);
-      if (!slept) co_return;  // cancelled, or the engine stops
-    }
-    std::optional<Job> job;
-    {
-      std::lock_guard lock(self->mutex);
-      Entry* entry = self->find(id);
-      if (entry == nullptr || entry->job.state != JobState::Retrying || entry->step != Step::None ||
-          self->state == EngineState::Stopped)
-        co_return;
-      entry->step = Step::Due;
-      job = entry->job;
-    }
-    const auto moved = transition(job->state, Trigger::Due);
-    ZOKIO_CHECK(moved.has_value(), "a retrying job becomes due");
-    job->queued = WallTime::now();
-    job->not_before = {};
-    const Result<void> done = co_await self->store.commit(store::Update{*job});
-    {
-      std::lock_guard lock(self->mutex);
-      Entry* entry = self->find(id);
-      if (entry == nullptr) co_return;
-      if (done) {
-        self->finish_step(*entry, *job, std::nullopt);
-        self->start_next();
-        co_return;
-      }
-      entry->step = Step::None;
-      self->tell(*entry);
-      if (done.error().code == Errc::Cancelled || self->state == EngineState::Stopped) co_return;
-    }
-    when.unix_ns = WallTime::now().unix_ns + kStoreRetry.count();
-  }
-}
-
 // --- after the end ---
 
 void Impl::retire(JobId id) {
   --live;
+  Entry& entry = *find(id);
+  --entry.lane->live;
+  entry.lane = nullptr;
   finished.push_back(id);
   if (finished.size() < limits.retain_finished + kForgetBatch) return;
   store::Remove remove;
@@ -230,7 +202,7 @@ void Impl::retire(JobId id) {
 void Impl::forget(JobId id) {
   const auto it = jobs.find(id);
   const Job& job = it->second.job;
-  tally.moved(job.spec.kind(), job.state, std::nullopt);
+  count(it->second, job.state, std::nullopt);
   const std::string key = request_key(job.principal, job.request_id);
   if (!key.empty()) requests.erase(key);
   jobs.erase(it);

@@ -10,7 +10,8 @@ namespace reason = model::reason;
 Tally::Tally() {
   for (const kinds::KindInfo* kind : kinds::catalog())
     rows_[std::string(kind->name)].stats.kind = kind->name;
-  for (const auto r : {reason::kQueueFull, reason::kDraining, reason::kKindNotAllowed,
+  for (const auto r : {reason::kQueueFull, reason::kQueueNotFound,
+                       reason::kQueueDraining, reason::kDraining, reason::kKindNotAllowed,
                        reason::kPathNotAllowed, reason::kInvalidField, reason::kRequestIdReused,
                        reason::kJournalUnavailable, reason::kStopping})
     rejected_[std::string(r)] = 0;
@@ -36,7 +37,7 @@ void Tally::rejected(std::string_view kind, const std::string& why) {
   ++(it != rejected_.end() ? it->second : rejected_[std::string(reason::kInvalidField)]);
 }
 
-void Tally::started(const model::Job& before, const model::Job& job) {
+uint64_t Tally::started(const model::Job& before, const model::Job& job) {
   Row& r = row(job.spec.kind());
   if (!before.error.reason.empty())
     ++r.stats.attempts_retry;
@@ -45,7 +46,9 @@ void Tally::started(const model::Job& before, const model::Job& job) {
   else
     ++r.stats.attempts_first;
   const int64_t wait = job.started.unix_ns - job.queued.unix_ns;
-  r.queue_wait_ns.record_shared(wait > 0 ? static_cast<uint64_t>(wait) : 0);
+  const uint64_t waited = wait > 0 ? static_cast<uint64_t>(wait) : 0;
+  r.queue_wait_ns.record_shared(waited);
+  return waited;
 }
 
 void Tally::ended(const model::Job& job, model::Outcome outcome, zokio::Duration took) {

@@ -23,7 +23,8 @@ class Tally {
   void duplicate(std::string_view kind) { ++row(kind).stats.duplicate; }
   void rejected(std::string_view kind, const std::string& reason);
   // `before`: as it was in the queue, with how its last attempt ended.
-  void started(const model::Job& before, const model::Job& job);
+  // Returns how long it waited, ns.
+  uint64_t started(const model::Job& before, const model::Job& job);
   void ended(const model::Job& job, model::Outcome outcome, zokio::Duration took);
 
   void fill(EngineStats& out, const kinds::Policy& policy) const;

@@ -15,6 +15,7 @@ using zokio::Errc;
 
 template <class V>
 void common_fields(V& v, JobSpec& s) {
+  v("queue", s.queue);
   v("priority", s.priority);
   v("timeout_ns", s.timeout);
   v("attempts_max", s.retry.attempts_max);
@@ -25,7 +26,9 @@ void common_fields(V& v, JobSpec& s) {
 
 class Writer {
  public:
-  void operator()(std::string_view name, const std::string& value) { line(name, value); }
+  void operator()(std::string_view name, const std::string& value) {
+    if (!value.empty()) line(name, value);
+  }
   void operator()(std::string_view name, Duration value) { number(name, value.count()); }
   template <std::integral T>
   void operator()(std::string_view name, T value) {
@@ -133,6 +136,7 @@ class Reader {
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
   void operator()(std::string_view name, std::string& out) {
+    out.clear();
     if (const std::string* value = find(name)) out = *value;
   }
   void operator()(std::string_view name, Duration& out) {
@@ -218,6 +222,24 @@ zokio::Result<JobSpec> decode_spec(std::string_view kind, std::string_view text)
   common_fields(reader, spec);
   std::visit([&](auto& work) { fields(reader, work); }, spec.work);
   if (!reader.ok()) return zokio::fail(Errc::DataLoss, "job spec");
+  return spec;
+}
+
+std::string encode_queue(const QueueSpec& spec) {
+  QueueSpec copy = spec;
+  Writer writer;
+  fields(writer, copy);
+  return writer.take();
+}
+
+zokio::Result<QueueSpec> decode_queue(std::string_view name, std::string_view text) {
+  QueueSpec spec;
+  Reader reader;
+  if (!reader.parse(text)) return zokio::fail(Errc::DataLoss, "queue spec");
+  fields(reader, spec);
+  if (!reader.ok() || spec.mode > QueueMode::Draining)
+    return zokio::fail(Errc::DataLoss, "queue spec");
+  spec.name = name;
   return spec;
 }
 

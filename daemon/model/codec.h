@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "model/job.h"
+#include "model/queue.h"
 #include "zokio/base/result.h"
 
 namespace zokiod::model {
@@ -24,5 +25,9 @@ zokio::Result<JobSpec> decode_spec(std::string_view kind, std::string_view text)
 // Starts with the line "type=<index of the variant>".
 std::string encode_result(const JobResult& result);
 zokio::Result<JobResult> decode_result(std::string_view text);
+
+// The name is not part of the text, either.
+std::string encode_queue(const QueueSpec& spec);
+zokio::Result<QueueSpec> decode_queue(std::string_view name, std::string_view text);
 
 }  // namespace zokiod::model

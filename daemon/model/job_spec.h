@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/queue.h"
 #include "zokio/base/clock.h"
 
 namespace zokiod::model {
@@ -212,12 +213,14 @@ struct RetryPolicy {
 
 struct JobSpec {
   Work work;
+  std::string queue;          // empty: the default one
   int32_t priority = 0;       // higher first; -100..100
   zokio::Duration timeout{};  // of one attempt; 0: none
   RetryPolicy retry;
   std::map<std::string, std::string> labels;  // never in metrics
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 
+  std::string_view queue_name() const { return queue.empty() ? kDefaultQueue : queue; }
   std::string_view kind() const {
     return std::visit([](const auto& w) { return std::remove_cvref_t<decltype(w)>::kKind; }, work);
   }

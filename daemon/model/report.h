@@ -36,6 +36,11 @@ using Reported = std::expected<T, Report>;
 // The reasons that clients may branch on.
 namespace reason {
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";                    // ResourceExhausted
+inline constexpr std::string_view kQueueNotFound = "QUEUE_NOT_FOUND";           // NotFound
+inline constexpr std::string_view kQueueExists = "QUEUE_EXISTS";                // AlreadyExists
+inline constexpr std::string_view kQueueNotEmpty = "QUEUE_NOT_EMPTY";    // FailedPrecondition
+inline constexpr std::string_view kQueueDraining = "QUEUE_DRAINING";     // FailedPrecondition
+inline constexpr std::string_view kTooManyQueues = "TOO_MANY_QUEUES";    // ResourceExhausted
 inline constexpr std::string_view kDraining = "DRAINING";                       // Unavailable
 inline constexpr std::string_view kKindNotAllowed = "KIND_NOT_ALLOWED";         // PermissionDenied
 inline constexpr std::string_view kPathNotAllowed = "PATH_NOT_ALLOWED";         // PermissionDenied

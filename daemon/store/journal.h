@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/job.h"
+#include "model/queue.h"
 #include "model/report.h"
 #include "zokio/base/result.h"
 
@@ -44,13 +45,23 @@ struct Update {
 struct Remove {
   std::vector<JobId> ids;
 };
+// A queue, new or changed.
+struct PutQueue {
+  model::QueueSpec queue;
+};
+// Its finished jobs stay.
+struct RemoveQueue {
+  std::string name;
+};
 // Nothing; acknowledged when everything before it is committed.
 struct Barrier {};
 
-using Write = std::variant<Insert, StartAttempt, FinishAttempt, Update, Remove, Barrier>;
+using Write = std::variant<Insert, StartAttempt, FinishAttempt, Update, Remove, PutQueue,
+                           RemoveQueue, Barrier>;
 
 struct Recovered {
   std::vector<Job> jobs;     // in the order of their ids; Running ones are Queued again
+  std::vector<model::QueueSpec> queues;  // in the order of their names
   uint64_t interrupted = 0;  // attempts that the end of the last process cut
 };
 

@@ -88,6 +88,9 @@ class MemoryJournal final : public Journal {
     }
     return {};
   }
+  // The engine has them.
+  Result<void> write(const PutQueue&) { return {}; }
+  Result<void> write(const RemoveQueue&) { return {}; }
   Result<void> write(const Barrier&) { return {}; }
 
   std::map<JobId, Kept> jobs_;

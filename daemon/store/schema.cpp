@@ -66,7 +66,15 @@ CREATE TRIGGER results_written_once BEFORE UPDATE ON results
 BEGIN SELECT RAISE(ABORT, 'a result is written once'); END;
 )sql";
 
-constexpr std::array kSteps = {kFirst};
+// Step 2: named queues. The spec is text as in jobs (model/codec.h).
+constexpr const char* kQueues = R"sql(
+CREATE TABLE queues (
+  name TEXT PRIMARY KEY,
+  spec TEXT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kQueues};
 
 }  // namespace
 

@@ -85,6 +85,7 @@ class SqliteJournal final : public Journal {
  private:
   model::Reported<> lock(const std::string& directory);
   Result<void> prepare();
+  Result<void> read_queues(Recovered& out);
   Result<void> recover(Recovered& out);
 
   Result<void> write(const Insert& w);
@@ -92,6 +93,8 @@ class SqliteJournal final : public Journal {
   Result<void> write(const FinishAttempt& w);
   Result<void> write(const Update& w);
   Result<void> write(const Remove& w);
+  Result<void> write(const PutQueue& w);
+  Result<void> write(const RemoveQueue& w);
   Result<void> write(const Barrier&) { return {}; }
   // Sets the changing columns of a job that is in `state` at `attempt`. Aborted: it is not.
   Result<void> update_job(const Job& job, JobState state, uint32_t attempt);
@@ -103,6 +106,7 @@ class SqliteJournal final : public Journal {
   Database db_;  // before the statements: they go first
   Statement begin_, commit_, rollback_, savepoint_, release_, undo_;
   Statement insert_job_, update_job_, insert_attempt_, insert_result_, remove_job_, read_output_;
+  Statement put_queue_, remove_queue_;
 };
 
 model::Reported<> SqliteJournal::lock(const std::string& directory) {
@@ -156,6 +160,8 @@ Result<void> SqliteJournal::prepare() {
        "INSERT INTO results (job_id, attempt, outcome, finished, error_code, error_reason, "
        "error_message, result, output, output_dropped) VALUES (?,?,?,?,?,?,?,?,?,?)"},
       {remove_job_, "DELETE FROM jobs WHERE id = ? AND state >= 4"},
+      {put_queue_, "INSERT OR REPLACE INTO queues (name, spec) VALUES (?,?)"},
+      {remove_queue_, "DELETE FROM queues WHERE name = ?"},
       {read_output_, "SELECT output, output_dropped FROM results WHERE job_id = ? AND attempt = ?"},
   };
   for (const auto& [statement, sql] : all) ZOKIO_CHECKED(statement.prepare(db_, sql));
@@ -261,6 +267,17 @@ Result<void> SqliteJournal::write(const Remove& w) {
   return {};
 }
 
+Result<void> SqliteJournal::write(const PutQueue& w) {
+  put_queue_.bind(std::string_view(w.queue.name))
+      .bind(std::string_view(model::encode_queue(w.queue)));
+  return put_queue_.run();
+}
+
+Result<void> SqliteJournal::write(const RemoveQueue& w) {
+  remove_queue_.bind(std::string_view(w.name));
+  return remove_queue_.run();
+}
+
 Result<Output> SqliteJournal::read_output(JobId id, uint32_t attempt) {
   read_output_.bind(id).bind(int64_t{attempt});
   ZOKIO_TRY(const bool found, read_output_.step());
@@ -296,12 +313,25 @@ model::Reported<Recovered> SqliteJournal::load() {
       out.jobs.push_back(*std::move(job));
     }
   }
+  if (auto done = read_queues(out); !done) return failed(done.error());
   if (auto done = recover(out); !done) {
     const auto refused = failed(done.error());
     rollback();
     return refused;
   }
   return out;
+}
+
+Result<void> SqliteJournal::read_queues(Recovered& out) {
+  Statement all;
+  ZOKIO_CHECKED(all.prepare(db_, "SELECT name, spec FROM queues ORDER BY name"));
+  while (true) {
+    ZOKIO_TRY(const bool found, all.step());
+    if (!found) return {};
+    const std::string name = all.column_text(0);
+    ZOKIO_TRY(model::QueueSpec spec, model::decode_queue(name, all.column_text(1)));
+    out.queues.push_back(std::move(spec));
+  }
 }
 
 // What was running when the last process ended did not end by itself.
