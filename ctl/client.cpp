@@ -131,6 +131,7 @@ Client::Client(const std::string& address) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   jobs_ = v1::JobService::NewStub(channel_);
+  queues_ = v1::QueueService::NewStub(channel_);
   runtime_ = v1::RuntimeService::NewStub(channel_);
   stats_ = v1::StatsService::NewStub(channel_);
   admin_ = v1::AdminService::NewStub(channel_);

@@ -8,6 +8,7 @@
 #include <grpcpp/grpcpp.h>
 #include <zokio/v1/admin_service.grpc.pb.h>
 #include <zokio/v1/job_service.grpc.pb.h>
+#include <zokio/v1/queue_service.grpc.pb.h>
 #include <zokio/v1/runtime_service.grpc.pb.h>
 
 #include <chrono>
@@ -34,6 +35,7 @@ class Client {
 
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
   v1::JobService::Stub& jobs() { return *jobs_; }
+  v1::QueueService::Stub& queues() { return *queues_; }
   v1::RuntimeService::Stub& runtime() { return *runtime_; }
   v1::StatsService::Stub& stats() { return *stats_; }
   v1::AdminService::Stub& admin() { return *admin_; }
@@ -42,6 +44,7 @@ class Client {
  private:
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::QueueService::Stub> queues_;
   std::unique_ptr<v1::RuntimeService::Stub> runtime_;
   std::unique_ptr<v1::StatsService::Stub> stats_;
   std::unique_ptr<v1::AdminService::Stub> admin_;

@@ -17,9 +17,11 @@ struct Hint {
 };
 // Those that need no figures.
 constexpr Hint kHints[] = {
-    {"QUEUE_FULL",
-     "wait until jobs have finished, or raise jobs.queue_limit in zokiod.toml and `zokioctl "
-     "reload`"},
+    {"QUEUE_NOT_FOUND", "zokioctl queue list, or zokioctl queue create NAME"},
+    {"QUEUE_EXISTS", "zokioctl queue set NAME changes it"},
+    {"QUEUE_NOT_EMPTY", "zokioctl queue drain NAME --wait, or zokioctl queue purge NAME"},
+    {"QUEUE_DRAINING", "another --queue, or zokioctl queue resume NAME"},
+    {"TOO_MANY_QUEUES", "zokioctl queue delete one that is not needed"},
     {"DRAINING", "submit again when zokiod has been restarted"},
     {"STOPPING", "try again when zokiod has been restarted"},
     {"RUNTIME_CHANGED", "run the command again: it reads the runtime as it is now"},
@@ -40,6 +42,16 @@ constexpr Hint kHints[] = {
     {"CONFIG_INVALID", "mend the file; what runs has not changed"},
     {"RESIZE_INCOMPLETE", "look at the limit of threads (ulimit -u, TasksMax), then repeat it"},
 };
+
+std::string queue_full_hint(const std::map<std::string, std::string>& metadata) {
+  const auto queue = metadata.find("queue");
+  const auto limit = metadata.find("limit_name");
+  if (queue != metadata.end() && limit != metadata.end() && limit->second != "jobs.queue_limit")
+    return "wait until jobs have finished, or zokioctl queue set " + queue->second +
+           " --size-limit N";
+  return "wait until jobs have finished, or raise jobs.queue_limit in zokiod.toml and `zokioctl "
+         "reload`";
+}
 
 std::string resize_hint(const std::map<std::string, std::string>& metadata) {
   const auto pool = metadata.find("pool");
@@ -99,6 +111,7 @@ std::string hint_for(std::string_view reason, const std::map<std::string, std::s
     const auto id = metadata.find("job_id");
     return id == metadata.end() ? "" : "zokioctl job wait " + id->second;
   }
+  if (reason == "QUEUE_FULL") return queue_full_hint(metadata);
   for (const Hint& hint : kHints)
     if (hint.reason == reason) return std::string(hint.text);
   return {};

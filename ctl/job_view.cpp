@@ -185,6 +185,7 @@ void print_job(std::ostream& out, const v1::Job& job) {
   line(out, "id", job.id());
   line(out, "kind", job.spec().kind());
   line(out, "what", what(job.spec()));
+  if (job.spec().queue() != "default") line(out, "queue", job.spec().queue());
   line(out, "state", state_name(job.state()) + (job.cancel_requested() ? " (cancelling)" : ""));
   line(out, "result", result_text(job));
   std::string attempts = std::to_string(job.attempt());

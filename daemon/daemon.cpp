@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "config/queue_line.h"
 #include "http/stats_json.h"
 #include "kinds/children.h"
 #include "kinds/kind.h"
@@ -98,6 +99,26 @@ void set_up_pools(const config::PoolsConfig& c) {
 jobs::EngineLimits engine_limits(const config::Config& c) {
   return {c.jobs.concurrency, c.jobs.queue_limit, c.jobs.retain_finished,
           c.jobs.output_limit.count};
+}
+
+// The lines were checked with the rest of the configuration.
+std::vector<model::QueueSpec> queues_of(const config::Config& c) {
+  std::vector<model::QueueSpec> out;
+  for (const std::string& text : c.jobs.queues) {
+    const auto line = config::parse_queue_line(text);
+    if (!line) continue;
+    model::QueueSpec& spec = out.emplace_back();
+    spec.name = line->name;
+    spec.priority = line->priority;
+    spec.shares = line->shares;
+    spec.concurrency = line->concurrency;
+    spec.size_limit = line->size_limit;
+    spec.rate = line->rate;
+    spec.rate_interval = line->rate_interval;
+    spec.burst = line->burst;
+    spec.origin = text;
+  }
+  return out;
 }
 
 std::shared_ptr<const kinds::Policy> policy_of(const config::Config& c) {
@@ -218,7 +239,8 @@ Reported<> Daemon::start_jobs() {
   }
   store_ = std::make_unique<store::Store>(std::move(journal));
   auto engine = jobs::Engine::start(
-      {runtime_.get(), store_.get(), engine_limits(config_), policy_of(config_)});
+      {runtime_.get(), store_.get(), engine_limits(config_), policy_of(config_),
+       queues_of(config_)});
   if (!engine) return std::unexpected(std::move(engine.error()));
   engine_ = *std::move(engine);
   const auto recovery = engine_->stats().recovery;
@@ -516,6 +538,7 @@ Reported<> Daemon::apply(const config::Config& to, const config::Diff& diff) {
   set_up_pools(to.pools);
   engine_->set_limits(engine_limits(to));
   engine_->set_policy(policy_of(to));
+  engine_->set_configured_queues(queues_of(to));
   rpc_->set_allowed(to.policy.allowed_uids, to.policy.allowed_gids);
   lifecycle::set_log_level(to.log.level);
   std::lock_guard lock(mutex_);

@@ -12,6 +12,7 @@ namespace {
 struct Options {
   std::vector<std::string> states;
   std::string kind;
+  std::string queue;
   std::vector<std::string> labels;
   uint32_t limit = 50;
 };
@@ -31,6 +32,7 @@ std::expected<v1::ListJobsRequest, Failure> request_of(const Options& options) {
   if (auto done = read_labels(labels, options.labels); !done) return std::unexpected(done.error());
   *out.mutable_labels() = labels.labels();
   out.set_kind(options.kind);
+  out.set_queue(options.queue);
   return out;
 }
 
@@ -93,6 +95,7 @@ void add_job_list(CLI::App& app, Context& context, Action& action) {
       ->type_name("STATE")
       ->allow_extra_args(false);
   command->add_option("--kind", options->kind, "One kind only")->type_name("KIND");
+  command->add_option("--queue", options->queue, "One queue only")->type_name("NAME");
   command->add_option("-l,--label", options->labels, "Jobs that have it; can be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

@@ -199,6 +199,7 @@ void add_submit_flags(CLI::App& command, SubmitFlags& flags) {
   command.add_option("--label", flags.labels, "A label to find it by; can be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command.add_option("--queue", flags.queue, "Where it waits (default)")->type_name("NAME");
   command.add_option("--priority", flags.priority, "-100 to 100, higher first");
   add_duration(command, "--job-timeout", flags.timeout, "Most time for one attempt (none)");
   command.add_option("--attempts", flags.attempts, "Attempts before it has failed for good (1)");
@@ -219,6 +220,7 @@ std::expected<void, Failure> make_request(v1::SubmitJobRequest& request, const s
   if (!bare_command) all.insert(all.end(), words.begin(), words.end());
   if (auto done = read_work(spec, kind, all, bare_command ? words : rest); !done) return done;
   if (auto done = read_labels(spec, flags.labels); !done) return done;
+  spec.set_queue(flags.queue);
   spec.set_priority(flags.priority);
   spec.set_max_attempts(flags.attempts);
   auto set = [](google::protobuf::Duration* out, std::chrono::nanoseconds value) {

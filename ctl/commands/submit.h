@@ -18,6 +18,7 @@ namespace zokioctl {
 struct SubmitFlags {
   std::vector<std::string> fields;  // --set
   std::vector<std::string> labels;
+  std::string queue;
   int32_t priority = 0;
   uint32_t attempts = 0;
   std::chrono::nanoseconds timeout{};

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 #include "config/load.h"
+#include "config/queue_line.h"
 #include "config/units.h"
 #include "model/address_rules.h"
 #include "model/plugin_rule.h"
@@ -69,6 +71,17 @@ void check_pools(const Config& c, Checker& checker) {
     checker.say("memory_limit", fmt::format("{} is below 1MiB", format_bytes(c.memory_limit)));
 }
 
+void check_queues(const Config& c, Checker& checker) {
+  std::set<std::string> names;
+  for (const std::string& text : c.jobs.queues) {
+    const auto line = parse_queue_line(text);
+    if (!line)
+      checker.say("jobs.queues", line.error());
+    else if (!names.insert(line->name).second)
+      checker.say("jobs.queues", fmt::format("queue \"{}\" has two lines", line->name));
+  }
+}
+
 }  // namespace
 
 bool split_address(std::string_view text, std::string& host, uint16_t& port) {
@@ -123,6 +136,7 @@ void check(const Config& c, const std::map<std::string, Origin>& origins, Proble
   if (!c.http.address.empty() && !split_address(c.http.address, host, port))
     checker.say("http.address",
                 fmt::format("\"{}\" is not ADDRESS:PORT with a numeric address", c.http.address));
+  check_queues(c, checker);
   check_pools(c, checker);
 }
 

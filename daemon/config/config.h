@@ -76,6 +76,7 @@ struct JobsConfig {
   uint32_t retain_finished = 10'000;
   Bytes output_limit{64ull << 10};
   Span drain_timeout{std::chrono::seconds(30)};
+  std::vector<std::string> queues;
   friend bool operator==(const JobsConfig&, const JobsConfig&) = default;
 };
 

@@ -133,6 +133,12 @@ const std::array kFields = {
         "How long SIGTERM waits for running jobs before it interrupts them. Interrupted jobs run\n"
         "again at the next start. Keep it below TimeoutStopSec of the unit.",
         ZOKIOD_REF(jobs.drain_timeout), 0, 24 * kHour},
+    Field{"jobs.queues", Takes::Live, "",
+          "Named queues, besides \"default\", which may be listed, too. One line each, such as\n"
+          "\"bulk shares=50 concurrency=4 rate=10/s burst=5 size_limit=1000 priority=-1\".\n"
+          "A queue follows its line when the line changes; what `zokioctl queue` changed since\n"
+          "stays. One whose line is gone stays until `zokioctl queue delete`.",
+          ZOKIOD_REF(jobs.queues)},
 
     Field{"policy.exec.enabled", Takes::Live, "",
           "Whether jobs may run commands, as the daemon's user.", ZOKIOD_REF(policy.exec_enabled)},

@@ -46,8 +46,10 @@ void Impl::set_alarm(zokio::Instant when) {
 
 Task<void> Impl::ring(Background self, zokio::Instant when) {
   const zokio::Duration wait = when - zokio::Instant::now();
-  // Cancelled: an earlier alarm took its place, or the engine stops.
-  if (wait.count() > 0 && !co_await zokio::sleep(wait)) co_return;
+  if (wait.count() > 0) {
+    const Result<void> slept = co_await zokio::sleep(wait);
+    if (!slept) co_return;  // an earlier alarm took its place, or the engine stops
+  }
   std::lock_guard lock(self->mutex);
   if (self->alarm_at != when || self->state == EngineState::Stopped) co_return;
   self->alarm_at = zokio::Instant::never();

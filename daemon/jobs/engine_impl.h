@@ -7,9 +7,9 @@
 // under the lock again, put the copy in place, count, tell. What anyone sees is what is durable.
 // One step of a job is under way at a time (Entry::step).
 //
-//   engine.cpp  submit, cancel, wait, list, logs   steps.cpp   the steps, and what follows from them
-//   runner.cpp  one attempt as a task              drain.cpp   drain, stop
-//   agenda.cpp  what happens at a time             queues.cpp  queues: change, remove, purge
+//   engine.cpp  submit, cancel, wait, list, logs   steps.cpp   the steps, and what follows from
+//   them runner.cpp  one attempt as a task              drain.cpp   drain, stop agenda.cpp  what
+//   happens at a time             queues.cpp  queues: change, remove, purge
 //
 // Lock order: Impl::mutex, then the store's, the feed's, an output's.
 
@@ -52,11 +52,11 @@ enum class Step : uint8_t { None, Insert, Start, Finish, Cancel, Due };
 struct Entry {
   Job job;  // as it is in the store
   Step step = Step::None;
-  bool committed = false;         // the insert is durable: others may see it
-  Lane* lane = nullptr;           // its queue, until it is finished
-  QueueSet::Place place;          // in the queue, while it is there
-  std::shared_ptr<Run> run;       // while an attempt runs
-  WallTime alarm;                 // its place in the agenda; not set: it has none
+  bool committed = false;    // the insert is durable: others may see it
+  Lane* lane = nullptr;      // its queue, until it is finished
+  QueueSet::Place place;     // in the queue, while it is there
+  std::shared_ptr<Run> run;  // while an attempt runs
+  WallTime alarm;            // its place in the agenda; not set: it has none
   std::vector<zokio::sync::OneshotSender<bool>> watchers;  // told of the end of each step
   std::optional<Report> insert_error;  // for those that wait for an insert that failed
 };

@@ -23,7 +23,8 @@ Duration emission(const model::QueueSpec& spec) {
 Instant allowed_at(const Lane& lane) {
   if (lane.spec.rate == 0) return {};
   int64_t slack = 0;
-  if (__builtin_mul_overflow(emission(lane.spec).count(), std::max(lane.spec.burst, 1u) - 1, &slack))
+  if (__builtin_mul_overflow(emission(lane.spec).count(), std::max(lane.spec.burst, 1u) - 1,
+                             &slack))
     return {};
   return Instant{lane.earned.ns - slack};
 }
@@ -92,8 +93,7 @@ std::optional<QueueSet::Picked> QueueSet::pick(Instant now, Instant& later) {
   if (best == nullptr) return std::nullopt;
   now_pass_ = std::max(now_pass_, best->pass);
   best->pass += kStride / best->spec.shares;
-  if (best->spec.rate != 0)
-    best->earned = std::max(best->earned, now) + emission(best->spec);
+  if (best->spec.rate != 0) best->earned = std::max(best->earned, now) + emission(best->spec);
   const JobQueue::Place at = best->waiting.front();
   return Picked{*best->waiting.pop(), {best, at}};
 }

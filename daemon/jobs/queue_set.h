@@ -36,8 +36,8 @@ struct Lane {
   bool removing = false;   // its removal is being written: takes no jobs
 
   JobQueue waiting;
-  uint64_t live = 0;     // jobs that are not finished
-  uint64_t running = 0;  // attempts from begin_start to their record
+  uint64_t live = 0;                 // jobs that are not finished
+  uint64_t running = 0;              // attempts from begin_start to their record
   std::array<uint64_t, 9> states{};  // jobs now, index: JobState
   uint64_t started = 0;
   uint64_t refused = 0;  // submits, by size_limit or drain
@@ -45,8 +45,8 @@ struct Lane {
 
   // Fairness and rate.
   uint64_t pass = 0;
-  bool present = false;        // was a candidate when it was last looked at
-  zokio::Instant earned{};     // when the next start would be on time at the even rate
+  bool present = false;     // was a candidate when it was last looked at
+  zokio::Instant earned{};  // when the next start would be on time at the even rate
 };
 
 class QueueSet {

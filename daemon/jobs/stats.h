@@ -67,7 +67,7 @@ struct RecoveryStats {
 struct EngineStats {
   EngineState state = EngineState::Serving;
   std::vector<KindStats> kinds;              // sorted by name
-  std::vector<QueueStats> queues;    // sorted by name
+  std::vector<QueueStats> queues;            // sorted by name
   std::map<std::string, uint64_t> rejected;  // by reason; every reason from the start, at zero
   uint64_t running = 0;
   uint64_t queued = 0;

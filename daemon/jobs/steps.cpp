@@ -36,8 +36,7 @@ void Impl::tell(Entry& entry) {
 }
 
 void Impl::enqueue(Entry& entry) {
-  entry.place =
-      queues.push(*entry.lane, entry.job.id, entry.job.spec.priority, entry.job.queued);
+  entry.place = queues.push(*entry.lane, entry.job.id, entry.job.spec.priority, entry.job.queued);
 }
 
 // A job is there now in `to` and no more in `from`; nullopt: new, or gone.

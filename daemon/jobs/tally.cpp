@@ -10,10 +10,10 @@ namespace reason = model::reason;
 Tally::Tally() {
   for (const kinds::KindInfo* kind : kinds::catalog())
     rows_[std::string(kind->name)].stats.kind = kind->name;
-  for (const auto r : {reason::kQueueFull, reason::kQueueNotFound,
-                       reason::kQueueDraining, reason::kDraining, reason::kKindNotAllowed,
-                       reason::kPathNotAllowed, reason::kInvalidField, reason::kRequestIdReused,
-                       reason::kJournalUnavailable, reason::kStopping})
+  for (const auto r :
+       {reason::kQueueFull, reason::kQueueNotFound, reason::kQueueDraining, reason::kDraining,
+        reason::kKindNotAllowed, reason::kPathNotAllowed, reason::kInvalidField,
+        reason::kRequestIdReused, reason::kJournalUnavailable, reason::kStopping})
     rejected_[std::string(r)] = 0;
 }
 

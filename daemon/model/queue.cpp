@@ -49,8 +49,8 @@ Reported<> validate(const QueueSpec& spec) {
     out.push_back({"queue.priority", fmt::format("{} is not between {} and {}", spec.priority,
                                                  kPriorityMin, kPriorityMax)});
   if (spec.shares < 1 || spec.shares > kQueueSharesMax)
-    out.push_back({"queue.shares",
-                   fmt::format("{} is not between 1 and {}", spec.shares, kQueueSharesMax)});
+    out.push_back(
+        {"queue.shares", fmt::format("{} is not between 1 and {}", spec.shares, kQueueSharesMax)});
   if (spec.rate > kQueueRateMax)
     out.push_back({"queue.rate", fmt::format("{} is above {}", spec.rate, kQueueRateMax)});
   if (spec.burst > kQueueRateMax)

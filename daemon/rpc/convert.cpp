@@ -139,6 +139,7 @@ model::Reported<model::JobSpec> from_proto(const v1::JobSpec& spec) {
         from_proto(spec.backoff_initial(), "spec.backoff_initial", violations);
   if (spec.has_backoff_max())
     out.retry.backoff_max = from_proto(spec.backoff_max(), "spec.backoff_max", violations);
+  if (spec.queue() != model::kDefaultQueue) out.queue = spec.queue();
   out.labels = {spec.labels().begin(), spec.labels().end()};
   if (!violations.empty()) return model::refuse(invalid(std::move(violations)));
   return out;
@@ -148,6 +149,7 @@ v1::JobSpec to_proto(const model::JobSpec& spec) {
   v1::JobSpec out;
   out.set_kind(std::string(spec.kind()));
   work_to_proto(spec.work, out);
+  out.set_queue(std::string(spec.queue_name()));
   out.set_priority(spec.priority);
   set_span(&v1::JobSpec::mutable_timeout, out, spec.timeout);
   out.set_max_attempts(spec.retry.attempts_max);

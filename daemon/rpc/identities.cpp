@@ -15,6 +15,7 @@
 
 #include "rpc/admin_service.h"
 #include "rpc/job_service.h"
+#include "rpc/queue_service.h"
 #include "rpc/runtime_service.h"
 #include "zokio/base/assert.h"
 
@@ -73,6 +74,7 @@ class Identities::Endpoint {
            const model::Principal& principal)
       : environment_{dependencies.runtime, &stats, options.message_limit_bytes, principal},
         jobs_(environment_, *dependencies.engine),
+        queues_(environment_, *dependencies.engine),
         runtime_(environment_, dependencies),
         stats_(environment_, dependencies),
         admin_(environment_, dependencies, options) {
@@ -87,6 +89,7 @@ class Identities::Endpoint {
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
     if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     builder.RegisterService(&jobs_);
+    builder.RegisterService(&queues_);
     builder.RegisterService(&runtime_);
     builder.RegisterService(&stats_);
     builder.RegisterService(&admin_);
@@ -105,6 +108,7 @@ class Identities::Endpoint {
   // The services go after the server that calls them.
   CallEnvironment environment_;
   JobService jobs_;
+  QueueService queues_;
   RuntimeService runtime_;
   StatsService stats_;
   AdminService admin_;

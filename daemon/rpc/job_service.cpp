@@ -33,6 +33,7 @@ Reported<jobs::ListFilter> filter_of(const v1::ListJobsRequest& request) {
   }
   if (request.page_size() < 0) violations.push_back({"page_size", "negative"});
   out.kind = request.kind();
+  out.queue = request.queue();
   out.labels = {request.labels().begin(), request.labels().end()};
   if (!violations.empty()) return model::refuse(invalid(std::move(violations)));
   return out;

@@ -60,9 +60,9 @@ using Write = std::variant<Insert, StartAttempt, FinishAttempt, Update, Remove, 
                            RemoveQueue, Barrier>;
 
 struct Recovered {
-  std::vector<Job> jobs;     // in the order of their ids; Running ones are Queued again
+  std::vector<Job> jobs;                 // in the order of their ids; Running ones are Queued again
   std::vector<model::QueueSpec> queues;  // in the order of their names
-  uint64_t interrupted = 0;  // attempts that the end of the last process cut
+  uint64_t interrupted = 0;              // attempts that the end of the last process cut
 };
 
 struct Output {

@@ -290,6 +290,30 @@ class Limits(CtlTest):
         self.ctl("job", "wait", *ids, code=1)
 
 
+class Queues(CtlTest):
+    def test_life_of_a_queue(self):
+        ran = self.ctl("queue", "create", "bulk", "--shares", "50", "--rate", "100/m", "--size-limit", "2")
+        self.assertEqual(ran.stdout, "bulk created: 0 queued, 0 running\n")
+        self.ctl("queue", "create", "bulk", code=4)
+        self.ctl("queue", "pause", "bulk")
+        for _ in range(2):
+            self.submit("--queue", "bulk", "exec", "--", "true")
+        ran = self.ctl("submit", "--queue", "bulk", "exec", "--", "true", code=8)
+        self.assertIn("size_limit of queue \"bulk\" is 2 (QUEUE_FULL)", ran.stderr)
+        self.assertIn("zokioctl queue set bulk --size-limit", ran.stderr)
+        ran = self.ctl("queue", "get", "bulk")
+        self.assertIn("paused", ran.stdout)
+        self.assertIn("100/m", ran.stdout)
+        self.assertEqual(self.ctl("queue", "purge", "bulk").stdout, "2 cancelled\n")
+        self.ctl("queue", "drain", "bulk", "--wait")
+        self.assertIn("QUEUE_DRAINING", self.ctl("submit", "--queue", "bulk", "exec", "--", "true", code=4).stderr)
+        self.ctl("queue", "delete", "bulk")
+        self.assertIn("there are: default", self.ctl("queue", "get", "bulk", code=3).stderr)
+        names = self.ctl("queue", "list", "-o", "name").stdout
+        self.assertEqual(names, "default\n")
+        self.ctl("queue", "set", "default", code=2)
+
+
 class Drain(CtlTest):
     def test_drain_and_after(self):
         id = self.submit("exec", "--", "sleep", "600")

@@ -66,6 +66,7 @@ queue_limit = 6
 retain_finished = 7
 output_limit = "8KiB"
 drain_timeout = "9s"
+queues = ["bulk shares=5"]
 [policy]
 roots = ["/data", "/srv/x"]
 listen = ["127.0.0.0/8"]
@@ -96,7 +97,7 @@ level = "debug"
                 true};
   want.rpc = {"/r", "0600", "zokio", {1ull << 20}, false};
   want.http = {"[::1]:1234"};
-  want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}};
+  want.jobs = {5, 6, 7, {8192}, {std::chrono::seconds(9)}, {"bulk shares=5"}};
   want.policy = {true, {"PATH"}, {"/data", "/srv/x"}, {1000, 1001}, {100},
                  {"127.0.0.0/8"}, {"public", "::1"},
                  {"p 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef /p.so"}};
@@ -139,6 +140,17 @@ TEST(Load, ErrorsSayWhereAndWhat) {
        "z.toml:2:17: jobs.drain_timeout: want a duration such as \"30s\", got a whole number\n"},
       {"[jobs]\ndrain_timeout = \"25h\"", "z.toml:2:17: jobs.drain_timeout: 25h is above 24h\n"},
       {"[jobs]\noutput_limit = \"1GiB\"", "z.toml:2:16: jobs.output_limit: 1GiB is above 16MiB\n"},
+      {"[jobs]\nqueues = [\"a\", \"a\"]", "z.toml:2:10: jobs.queues: queue \"a\" has two lines\n"},
+      {"[jobs]\nqueues = [\"A\"]",
+       "z.toml:2:10: jobs.queues: \"A\" is no name of 1 to 63 of a-z 0-9 . _ -, the first a letter "
+       "or digit\n"},
+      {"[jobs]\nqueues = [\"a shares=0\"]",
+       "z.toml:2:10: jobs.queues: queue \"a\": shares: \"0\" is no number of 1 to 10000\n"},
+      {"[jobs]\nqueues = [\"a speed=1\"]",
+       "z.toml:2:10: jobs.queues: queue \"a\": speed: unknown; there are: priority shares "
+       "concurrency size_limit rate burst\n"},
+      {"[jobs]\nqueues = [\"a rate=1/x\"]",
+       "z.toml:2:10: jobs.queues: queue \"a\": rate: \"1/x\" is no rate such as 10/s, 100/5m\n"},
       {"[policy]\nroots = \"/data\"", "z.toml:2:9: policy.roots: want a list of texts, got text\n"},
       {"[policy]\nroots = [\"/data\", 3]",
        "z.toml:2:9: policy.roots: item 2: want a list of texts\n"},

@@ -212,8 +212,7 @@ TEST_F(QueuesTest, ConfiguredQueuesComeAndFollowTheirLine) {
   line.shares = 30;
   line.origin = "bulk shares=30";
   engine_->set_configured_queues({line});
-  ASSERT_TRUE(
-      zokio::test::eventually([&] { return engine_->queue("bulk")->spec.shares == 30u; }));
+  ASSERT_TRUE(zokio::test::eventually([&] { return engine_->queue("bulk")->spec.shares == 30u; }));
 }
 
 TEST_F(QueuesTest, ChangeThatCannotBeStoredIsRefusedAndNotInForce) {

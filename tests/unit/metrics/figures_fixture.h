@@ -33,6 +33,8 @@ inline Figures zero_figures() {
   f.runtime.io.ops[0].backend = "io_uring";
   f.jobs.kinds.resize(1);
   f.jobs.kinds[0].kind = "exec";
+  f.jobs.queues.resize(1);
+  f.jobs.queues[0].spec.name = "default";
   f.jobs.rejected["QUEUE_FULL"] = 0;
   f.server.resizes = {{.component = "workers"}};
   f.server.rpc.methods.resize(1);

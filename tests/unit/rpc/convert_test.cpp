@@ -37,6 +37,7 @@ std::vector<model::JobSpec> full_specs() {
   for (const auto& work : works) {
     model::JobSpec& spec = out.emplace_back();
     spec.work = work;
+    spec.queue = "bulk";
     spec.priority = -7;
     spec.timeout = seconds(90) + zokio::Duration(5);
     spec.retry = {4, seconds(2), seconds(60)};
