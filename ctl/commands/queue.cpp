@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // zokioctl queue: the queues, and what they are told.
 #include <charconv>
+#include <expected>
+#include <optional>
 #include <ostream>
 #include <thread>
 
