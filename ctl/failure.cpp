@@ -31,6 +31,7 @@ constexpr Hint kHints[] = {
      "choose a path below policy.roots, or add its directory there and `zokioctl reload`"},
     {"PEER_NOT_ALLOWED",
      "join the socket's group, or list your uid in policy.allowed_uids and `zokioctl reload`"},
+    {"JOB_NOT_FINISHED", "zokioctl job wait ID, or zokioctl job cancel ID first"},
     {"JOB_NOT_FOUND", "zokioctl job list"},
     {"REQUEST_ID_REUSED", "use another --request-id for another request"},
     {"REQUEST_TOO_LARGE", "pass data by path, or raise rpc.message_limit in zokiod.toml"},

@@ -194,11 +194,15 @@ void print_job(std::ostream& out, const v1::Job& job) {
                 std::to_string(job.spec().max_attempts()) + " failed";
   if (job.interruptions() > 0)
     attempts += ", " + std::to_string(job.interruptions()) + " interrupted";
+  if (job.crashes() > 0) attempts += ", " + std::to_string(job.crashes()) + " crashes in a row";
   line(out, "attempts", attempts);
+  std::string after;
+  for (const auto& id : job.spec().after()) after += (after.empty() ? "" : " ") + id;
+  line(out, "after", after);
   if (job.has_create_time()) line(out, "created", time_text(job.create_time()));
   if (job.has_start_time()) line(out, "started", time_text(job.start_time()));
   if (job.has_finish_time()) line(out, "finished", time_text(job.finish_time()));
-  if (job.has_not_before()) line(out, "next attempt", time_text(job.not_before()));
+  if (job.has_not_before()) line(out, "not before", time_text(job.not_before()));
   line(out, "submitted by", "uid " + std::to_string(job.principal().uid()));
   line(out, "request id", job.request_id());
   std::string labels;

@@ -47,6 +47,7 @@ void add_job_get(CLI::App& app, Context& context, Action& action);
 void add_job_wait(CLI::App& app, Context& context, Action& action);
 void add_job_watch(CLI::App& app, Context& context, Action& action);
 void add_job_cancel(CLI::App& app, Context& context, Action& action);
+void add_job_requeue(CLI::App& app, Context& context, Action& action);
 void add_job_logs(CLI::App& app, Context& context, Action& action);
 
 // Prints one message: a document for json, a line for jsonl.

@@ -25,7 +25,7 @@ std::expected<v1::ListJobsRequest, Failure> request_of(const Options& options) {
     const auto state = parse_state(name);
     if (!state)
       return std::unexpected(usage("--state " + name + ": no such state",
-                                   "queued running retrying succeeded failed cancelled timed_out"));
+                                   "waiting queued running retrying succeeded failed cancelled timed_out"));
     out.add_states(*state);
   }
   v1::JobSpec labels;
@@ -90,8 +90,8 @@ void add_job_list(CLI::App& app, Context& context, Action& action) {
   auto* command = app.add_subcommand("list", "Jobs, newest first");
   command
       ->add_option("--state", options->states,
-                   "queued, running, retrying, succeeded, failed, cancelled, timed_out; can be "
-                   "repeated")
+                   "waiting, queued, running, retrying, succeeded, failed, cancelled, timed_out; "
+                   "can be repeated")
       ->type_name("STATE")
       ->allow_extra_args(false);
   command->add_option("--kind", options->kind, "One kind only")->type_name("KIND");

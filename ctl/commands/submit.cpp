@@ -205,6 +205,19 @@ void add_submit_flags(CLI::App& command, SubmitFlags& flags) {
   command.add_option("--attempts", flags.attempts, "Attempts before it has failed for good (1)");
   add_duration(command, "--backoff", flags.backoff,
                "Before the second attempt, doubles each time (1s)");
+  add_duration(command, "--delay", flags.delay, "Not before this much later (at once)");
+  add_duration(command, "--deadline", flags.deadline,
+               "Most time from now to its end, waits and attempts together (none)");
+  command.add_option("--after", flags.after, "A job that has to end first; can be repeated")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  command
+      .add_option("--on-failure", flags.on_failure,
+                  "When one of those does not succeed: cancel, run, hold (cancel)")
+      ->check(CLI::IsMember({"cancel", "run", "hold"}).description(""))
+      ->type_name("POLICY");
+  command.add_option("--max-crashes", flags.crashes,
+                     "Times in a row that zokiod may end while it runs before it failed (10)");
   command.add_option("--request-id", flags.request_id,
                      "Makes repeating safe: the same id returns the same job");
 }
@@ -228,6 +241,14 @@ std::expected<void, Failure> make_request(v1::SubmitJobRequest& request, const s
     out->set_nanos(static_cast<int32_t>(value.count() % 1'000'000'000));
   };
   if (flags.timeout.count() > 0) set(spec.mutable_timeout(), flags.timeout);
+  if (flags.delay.count() > 0) set(spec.mutable_delay(), flags.delay);
+  if (flags.deadline.count() > 0) set(spec.mutable_deadline(), flags.deadline);
+  spec.mutable_after()->Assign(flags.after.begin(), flags.after.end());
+  if (flags.on_failure == "cancel")
+    spec.set_on_dependency_failure(v1::ON_DEPENDENCY_FAILURE_CANCEL);
+  if (flags.on_failure == "run") spec.set_on_dependency_failure(v1::ON_DEPENDENCY_FAILURE_RUN);
+  if (flags.on_failure == "hold") spec.set_on_dependency_failure(v1::ON_DEPENDENCY_FAILURE_HOLD);
+  spec.set_max_crashes(flags.crashes);
   if (flags.backoff.count() > 0) set(spec.mutable_backoff_initial(), flags.backoff);
   request.set_request_id(flags.request_id);
   return {};

@@ -23,6 +23,11 @@ struct SubmitFlags {
   uint32_t attempts = 0;
   std::chrono::nanoseconds timeout{};
   std::chrono::nanoseconds backoff{};
+  std::chrono::nanoseconds delay{};
+  std::chrono::nanoseconds deadline{};
+  std::vector<std::string> after;
+  std::string on_failure;
+  uint32_t crashes = 0;
   std::string request_id;
 };
 

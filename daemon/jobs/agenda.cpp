@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens at a time: one ordered set, and one task that sleeps until its first entry or until
 // a queue's rate allows a start again.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,6 +21,11 @@ constexpr zokio::Duration kStoreRetry = std::chrono::milliseconds(500);
 constexpr zokio::Duration kSleepMax = std::chrono::seconds(60);
 // Jobs that become due under one hold of the lock.
 constexpr size_t kDueMax = 256;
+
+std::string deadline_text(const Job& job) {
+  return fmt::format("not finished within its deadline of {} ms",
+                     job.spec.deadline / std::chrono::milliseconds(1));
+}
 
 }  // namespace
 
@@ -64,33 +71,62 @@ void Impl::run_agenda() {
     Entry* entry = find(agenda.begin()->second);
     ZOKIO_CHECK(entry != nullptr, "the agenda holds jobs");
     unschedule(*entry);
-    // A step that is under way puts it back when it ends.
-    if (entry->step == Step::None && entry->job.state == JobState::Retrying) begin_due(*entry);
+    // A step that is under way arms it again when it ends.
+    if (entry->step != Step::None || !is_waiting(entry->job.state)) continue;
+    if (entry->job.expired(now)) {
+      begin_end(*entry, Trigger::Expire,
+                {Errc::DeadlineExceeded, "DEADLINE_EXCEEDED", deadline_text(entry->job)});
+    } else if (entry->job.state == JobState::Retrying) {
+      begin_due(*entry);
+    } else if (entry->job.state == JobState::Waiting) {
+      consider(*entry);
+    }
   }
   if (agenda.empty()) return;
   const zokio::Duration wait(agenda.begin()->first.unix_ns - WallTime::now().unix_ns);
   set_alarm(zokio::Instant::now() + std::clamp(wait, zokio::Duration(0), kSleepMax));
 }
 
-// The backoff is over.
+// Queued: its deadline. Retrying, Waiting: when it is due, or its deadline.
+void Impl::arm(Entry& entry, WallTime not_before) {
+  const Job& job = entry.job;
+  WallTime when = is_waiting(job.state) ? job.expires() : WallTime{};
+  const bool timed = job.state == JobState::Retrying || job.state == JobState::Waiting;
+  if (timed && job.not_before.is_set() && (!when.is_set() || job.not_before < when))
+    when = job.not_before;
+  if (when.is_set())
+    schedule(entry, std::max(when, not_before));
+  else if (not_before.is_set() && timed)
+    schedule(entry, not_before);
+  else
+    unschedule(entry);
+}
+
+// The backoff is over, or what it waited for has come.
 void Impl::begin_due(Entry& entry) {
   entry.step = Step::Due;
+  unschedule(entry);
   Job job = entry.job;
-  const auto moved = transition(job.state, Trigger::Due);
-  ZOKIO_CHECK(moved.has_value(), "a retrying job becomes due");
+  const Trigger trigger = job.state == JobState::Waiting ? Trigger::Ready : Trigger::Due;
+  const auto moved = transition(job.state, trigger);
+  ZOKIO_CHECK(moved.has_value(), "a waiting job becomes due");
   job.queued = WallTime::now();
   job.not_before = {};
+  if (trigger == Trigger::Ready) job.error = {};
   store.write(store::Update{job}, [self = shared_from_this(), job](Result<void> done) {
     std::lock_guard lock(self->mutex);
     Entry* e = self->find(job.id);
-    if (done) {
-      self->finish_step(*e, job, std::nullopt);
-      return self->start_next();
-    }
-    e->step = Step::None;
-    self->schedule(*e, {WallTime::now().unix_ns + kStoreRetry.count()});
-    self->tell(*e);
+    if (!done) return self->step_failed(*e);
+    self->finish_step(*e, job, std::nullopt);
+    self->start_next();
   });
+}
+
+void Impl::step_failed(Entry& entry) {
+  entry.step = Step::None;
+  if (entry.job.state == JobState::Queued && entry.place.lane == nullptr) enqueue(entry);
+  arm(entry, {WallTime::now().unix_ns + kStoreRetry.count()});
+  tell(entry);
 }
 
 }  // namespace zokiod::jobs

@@ -87,6 +87,7 @@ Reported<std::unique_ptr<Engine>> Engine::start(EngineOptions options) {
   RecoveryStats& counts = impl->tally.recovery;
   counts.interrupted = recovered->interrupted;
   std::vector<std::pair<WallTime, JobId>> finished;
+  std::vector<JobId> waiting;
   for (model::QueueSpec& queue : recovered->queues) {
     if (Lane* known = impl->queues.find(queue.name))
       known->spec = known->asked = std::move(queue);
@@ -112,14 +113,20 @@ Reported<std::unique_ptr<Engine>> Engine::start(EngineOptions options) {
     if (kept.state == JobState::Queued) {
       ++counts.queued;
       impl->enqueue(entry);
-    } else {
+      impl->arm(entry);
+    } else if (kept.state == JobState::Retrying) {
       ++counts.retrying;
-      impl->schedule(entry, kept.not_before);
+      impl->arm(entry);
+    } else {
+      waiting.push_back(kept.id);
     }
   }
   counts.finished = finished.size();
   std::ranges::sort(finished);
   for (const auto& [when, id] : finished) impl->finished.push_back(id);
+  // All are there now, whatever their order.
+  for (const JobId id : waiting) impl->join_dependencies(*impl->find(id));
+  for (const JobId id : waiting) impl->consider(*impl->find(id));
   std::unique_ptr<Engine> engine(new Engine(impl));
   lock.unlock();
   engine->set_configured_queues(configured);
@@ -168,6 +175,8 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
                                    "the daemon drains and takes no more jobs");
     } else if (auto full = impl->no_room(spec)) {
       refused = std::move(full);
+    } else if (auto wrong = impl->check_after(spec)) {
+      refused = std::move(wrong);
     } else if (options.validate_only) {
       Submitted checked;
       checked.job.spec = std::move(spec);
@@ -181,6 +190,10 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
       entry.job.principal = options.principal;
       entry.job.request_id = options.request_id;
       entry.job.created = entry.job.queued = WallTime::now();
+      const bool waits = entry.job.spec.delay.count() > 0 || !entry.job.spec.after.empty();
+      if (waits) entry.job.state = model::StateCell::waiting();
+      if (entry.job.spec.delay.count() > 0)
+        entry.job.not_before = {entry.job.created.unix_ns + entry.job.spec.delay.count()};
       entry.step = Step::Insert;
       if (!key.empty()) impl->requests.emplace(key, id);
       entry.lane = impl->queues.find(entry.job.spec.queue_name());
@@ -189,7 +202,10 @@ Task<Reported<Submitted>> Engine::submit(model::JobSpec spec, SubmitOptions opti
       inserted = impl->step_end(entry);
       impl->store.write(store::Insert{entry.job},
                         [impl, id](Result<void> done) { impl->inserted(id, done); });
-      impl->enqueue(entry);
+      if (waits)
+        impl->join_dependencies(entry);
+      else
+        impl->enqueue(entry);
       impl->start_next();
     }
   }
@@ -281,7 +297,8 @@ Task<Reported<Job>> Engine::cancel(JobId id) {
         job = entry->job;
         step_end = impl->step_end(*entry);
         // The end of the step does not hang on this task, which may be cancelled itself.
-        impl->begin_cancel(*entry, {Errc::Cancelled, "CANCELLED", "cancelled before it ran"});
+        impl->begin_end(*entry, Trigger::Cancel,
+                        {Errc::Cancelled, "CANCELLED", "cancelled before it ran"});
       }
     }
     if (run) {

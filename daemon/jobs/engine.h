@@ -162,6 +162,10 @@ class Engine {
   // Queued and retrying jobs are cancelled when this returns; of a running one the attempt is told,
   // and its end comes as an event. JOB_NOT_FOUND; a job that finished already is returned as it is.
   zokio::Task<Reported<Job>> cancel(JobId id);
+  // A finished job that did not succeed goes back into its queue, its failures forgotten; one that
+  // waits (a delay, a dependency, a hold) goes into its queue now. JOB_NOT_FOUND; JOB_NOT_FINISHED
+  // (it runs or is queued), JOB_FINISHED (it succeeded), QUEUE_NOT_FOUND, QUEUE_FULL, DRAINING.
+  zokio::Task<Reported<Job>> requeue(JobId id);
   // The job once it is finished. JOB_NOT_FOUND, STOPPING, Cancelled.
   zokio::Task<Reported<Job>> wait(JobId id);
 

@@ -7,9 +7,13 @@
 // under the lock again, put the copy in place, count, tell. What anyone sees is what is durable.
 // One step of a job is under way at a time (Entry::step).
 //
-//   engine.cpp  submit, cancel, wait, list, logs   steps.cpp   the steps, and what follows from
-//   them runner.cpp  one attempt as a task              drain.cpp   drain, stop agenda.cpp  what
-//   happens at a time             queues.cpp  queues: change, remove, purge
+//   engine.cpp  submit, cancel, wait, list, logs
+//   steps.cpp   the steps, and what follows from them
+//   runner.cpp  one attempt as a task
+//   agenda.cpp  what happens at a time
+//   queues.cpp  queues: change, remove, purge
+//   depend.cpp  delays and dependencies
+//   drain.cpp   drain, stop
 //
 // Lock order: Impl::mutex, then the store's, the feed's, an output's.
 
@@ -47,7 +51,7 @@ struct Run;
 class Background;
 
 // The write that is under way for a job.
-enum class Step : uint8_t { None, Insert, Start, Finish, Cancel, Due };
+enum class Step : uint8_t { None, Insert, Start, Finish, End, Due };
 
 struct Entry {
   Job job;  // as it is in the store
@@ -57,6 +61,8 @@ struct Entry {
   QueueSet::Place place;     // in the queue, while it is there
   std::shared_ptr<Run> run;  // while an attempt runs
   WallTime alarm;            // its place in the agenda; not set: it has none
+  std::vector<JobId> dependents;  // jobs that wait for its end
+  uint32_t pins = 0;              // waiting jobs that look at how it ended: it is kept
   std::vector<zokio::sync::OneshotSender<bool>> watchers;  // told of the end of each step
   std::optional<Report> insert_error;  // for those that wait for an insert that failed
 };
@@ -89,7 +95,17 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void unschedule(Entry& entry);
   void set_alarm(zokio::Instant when);  // start_next() and the agenda are looked at then
   void run_agenda();
+  void arm(Entry& entry, WallTime not_before = {});  // for its state; not earlier than that
   void begin_due(Entry& entry);
+  void step_failed(Entry& entry);  // the store refused: as it was, and again in a moment
+
+  // --- depend.cpp: jobs that wait before they are queued. Requires: mutex. ---
+  std::optional<Report> check_after(const model::JobSpec& spec);
+  void join_dependencies(Entry& entry);
+  void leave_dependencies(const Job& job);
+  void consider(Entry& entry);  // Waiting: whether what it waits for has come
+  void begin_requeue(Entry& entry);
+  void begin_hold(Entry& entry, model::JobError why);
   static Task<void> ring(Background self, zokio::Instant when);
 
   // --- queues.cpp. Requires: mutex. ---
@@ -98,8 +114,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   Lane& add_queue(model::QueueSpec spec);
   Lane& lane_of(const Job& job);  // made when the store has lost it
   void put_queue(Lane& lane, model::QueueSpec spec, zokio::sync::OneshotSender<Result<void>> done);
-  // Cancels a job that waits, and tells its watchers.
-  void begin_cancel(Entry& entry, model::JobError why);
+  // Ends a job that waits: Cancel or Expire.
+  void begin_end(Entry& entry, Trigger trigger, model::JobError why);
 
   // --- runner.cpp ---
   static Task<void> run_attempt(std::shared_ptr<Impl> self, std::shared_ptr<Run> run);

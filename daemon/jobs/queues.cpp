@@ -100,23 +100,20 @@ void Impl::put_queue(Lane& lane, model::QueueSpec spec,
               });
 }
 
-void Impl::begin_cancel(Entry& entry, model::JobError why) {
-  entry.step = Step::Cancel;
+void Impl::begin_end(Entry& entry, Trigger trigger, model::JobError why) {
+  entry.step = Step::End;
   queues.erase(std::exchange(entry.place, {}));
   unschedule(entry);
   Job job = entry.job;
-  const auto moved = transition(job.state, Trigger::Cancel);
-  ZOKIO_CHECK(moved.has_value(), "a waiting job can be cancelled");
+  const auto moved = transition(job.state, trigger);
+  ZOKIO_CHECK(moved.has_value(), "a waiting job can end");
   job.finished = WallTime::now();
   job.error = std::move(why);
   store.write(store::Update{job}, [self = shared_from_this(), job](Result<void> done) {
     std::lock_guard lock(self->mutex);
     Entry* e = self->find(job.id);
-    if (done) return self->finish_step(*e, job, std::nullopt);
-    e->step = Step::None;
-    if (e->job.state == JobState::Queued) self->enqueue(*e);
-    if (e->job.state == JobState::Retrying) self->schedule(*e, e->job.not_before);
-    self->tell(*e);
+    if (!done) return self->step_failed(*e);
+    self->finish_step(*e, job, std::nullopt);
   });
 }
 
@@ -249,7 +246,8 @@ Task<Reported<uint64_t>> Engine::purge_queue(std::string name) {
           continue;
         // The writes are answered in order: the end of the last is the end of all.
         ended = impl->step_end(entry);
-        impl->begin_cancel(entry, {Errc::Cancelled, "PURGED", "its queue was purged"});
+        impl->begin_end(entry, Trigger::Cancel,
+                        {Errc::Cancelled, "PURGED", "its queue was purged"});
         ++cancelled;
       }
       more = it != impl->jobs.end() && it->first <= last;

@@ -18,4 +18,13 @@ zokio::Duration backoff(const model::RetryPolicy& policy, uint32_t failures) {
   return wait;
 }
 
+zokio::Duration backoff_of(const model::Job& job) {
+  const zokio::Duration wait = backoff(job.spec.retry, job.failures);
+  // The low bytes of an id are random; the failure count makes each wait another one.
+  uint64_t x = job.failures;
+  for (size_t i = 8; i < job.id.bytes.size(); ++i) x = (x ^ job.id.bytes[i]) * 0x100000001b3ull;
+  x ^= x >> 32;
+  return wait - wait / 8 * static_cast<int64_t>(x % 1024) / 1024;
+}
+
 }  // namespace zokiod::jobs

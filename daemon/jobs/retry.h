@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "model/job_spec.h"
+#include "model/job.h"
 
 namespace zokiod::jobs {
 
@@ -18,5 +18,9 @@ bool may_retry(const model::RetryPolicy& policy, uint32_t failures);
 // The wait before the next attempt: the initial one, doubled for each failure after the first, up
 // to the maximum. Requires: failures >= 1.
 zokio::Duration backoff(const model::RetryPolicy& policy, uint32_t failures);
+
+// The same less up to an eighth, by the job's id: jobs that failed together do not all come back
+// together.
+zokio::Duration backoff_of(const model::Job& job);
 
 }  // namespace zokiod::jobs

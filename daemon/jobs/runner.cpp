@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "jobs/engine_impl.h"
@@ -33,8 +34,17 @@ Task<Result<void>> execute(std::shared_ptr<Run> run) {
   co_return Result<void>();
 }
 
+// Of an attempt: its timeout, or what is left until the deadline of the job. 0: no end.
+zokio::Duration time_allowed(const Job& job) {
+  const zokio::Duration timeout = job.spec.timeout;
+  if (!job.expires().is_set()) return timeout;
+  const zokio::Duration left = std::max(
+      zokio::Duration(job.expires().unix_ns - WallTime::now().unix_ns), zokio::Duration(1));
+  return timeout.count() == 0 ? left : std::min(timeout, left);
+}
+
 Task<Result<void>> execute_in_time(std::shared_ptr<Run> run) {
-  const zokio::Duration timeout = run->job().spec.timeout;
+  const zokio::Duration timeout = time_allowed(run->job());
   if (timeout.count() == 0) co_return co_await execute(std::move(run));
   const Result<void> done = co_await zokio::with_timeout(execute(run), timeout);
   // The kind says Cancelled; that the deadline was the reason only this one knows.
@@ -67,6 +77,12 @@ Outcome judge(const Run& run, const Result<void>& joined, const std::exception_p
     return run.result->ok() ? Outcome::Succeeded : Outcome::Failed;
   }
   const Report& report = run.result.error();
+  if (run.timed_out && job.expired(WallTime::now())) {
+    job.error = {Errc::DeadlineExceeded, "DEADLINE_EXCEEDED",
+                 fmt::format("not finished within its deadline of {} ms",
+                             job.spec.deadline / std::chrono::milliseconds(1))};
+    return Outcome::TimedOut;
+  }
   if (run.timed_out) {
     job.error = {Errc::DeadlineExceeded, "TIMED_OUT",
                  fmt::format("longer than its timeout of {} ms",
@@ -97,7 +113,9 @@ Trigger trigger_of(Outcome outcome, Job& job) {
   }
   ++job.failures;
   // A job that was asked to stop is not tried again, whatever its attempt made of that.
-  if (!job.cancel_requested && may_retry(job.spec.retry, job.failures)) return Trigger::Retry;
+  const WallTime next{WallTime::now().unix_ns + backoff_of(job).count()};
+  if (!job.cancel_requested && may_retry(job.spec.retry, job.failures) && !job.expired(next))
+    return Trigger::Retry;
   return outcome == Outcome::TimedOut ? Trigger::TimeOut : Trigger::Fail;
 }
 
@@ -107,9 +125,10 @@ Job concluded(Job job, Outcome outcome) {
   const auto moved = transition(job.state, trigger);
   ZOKIO_CHECK(moved.has_value(), "a running job ends");
   const WallTime now = WallTime::now();
+  job.crashes = 0;  // it ended with the daemon alive
   if (is_terminal(job.state)) job.finished = now;
   if (job.state == JobState::Retrying)
-    job.not_before = {now.unix_ns + backoff(job.spec.retry, job.failures).count()};
+    job.not_before = {now.unix_ns + backoff_of(job).count()};
   if (job.state == JobState::Queued) {
     ++job.interruptions;
     job.queued = now;

@@ -69,9 +69,14 @@ void Impl::finish_step(Entry& entry, const Job& job, std::optional<Outcome> outc
   count(entry, before, job.state);
   announce(entry, before, outcome);
   if (job.state == JobState::Queued) enqueue(entry);
-  if (job.state == JobState::Retrying) schedule(entry, job.not_before);
+  arm(entry);
   tell(entry);
-  if (is_terminal(job.state)) retire(job.id);
+  if (before == JobState::Waiting && job.state != JobState::Waiting) leave_dependencies(job);
+  if (!is_terminal(job.state)) return;
+  const std::vector<JobId> dependents = std::exchange(entry.dependents, {});
+  retire(job.id);  // may remove others, and this one when it is the oldest
+  for (const JobId id : dependents)
+    if (Entry* other = find(id)) consider(*other);
 }
 
 // --- into the queue ---
@@ -84,15 +89,18 @@ void Impl::inserted(JobId id, Result<void> done) {
     entry->committed = true;
     if (entry->step == Step::Insert) entry->step = Step::None;
     tally.accepted(entry->job.spec.kind());
-    count(*entry, std::nullopt, JobState::Queued);
+    count(*entry, std::nullopt, entry->job.state);
     announce(*entry, std::nullopt, std::nullopt);
     tell(*entry);
+    if (entry->step == Step::None) arm(*entry);
+    consider(*entry);
     return;
   }
   // Nothing of it is in the store. A start that was written behind it is refused there, and finds
   // no entry here.
   tally.rejected(entry->job.spec.kind(), std::string(model::reason::kJournalUnavailable));
   queues.erase(entry->place);
+  if (entry->job.state == JobState::Waiting) leave_dependencies(entry->job);
   const std::string key = request_key(entry->job.principal, entry->job.request_id);
   if (!key.empty()) requests.erase(key);
   --live;
@@ -189,10 +197,16 @@ void Impl::retire(JobId id) {
   finished.push_back(id);
   if (finished.size() < limits.retain_finished + kForgetBatch) return;
   store::Remove remove;
-  while (finished.size() > limits.retain_finished) {
-    remove.ids.push_back(finished.front());
-    forget(finished.front());
+  // One that a waiting job still looks at goes to the end: so it stays for another round.
+  for (size_t left = finished.size(); left > 0 && finished.size() > limits.retain_finished; --left) {
+    const JobId oldest = finished.front();
     finished.pop_front();
+    if (find(oldest)->pins > 0) {
+      finished.push_back(oldest);
+      continue;
+    }
+    remove.ids.push_back(oldest);
+    forget(oldest);
   }
   // What cannot be removed now is read again at the next start, and removed then.
   store.write(std::move(remove), [](Result<void>) {});

@@ -29,6 +29,28 @@ void check_common(const JobSpec& spec, kinds::Violations& out) {
     out.push_back({"spec.backoff_max", "not between 0 and one week"});
 }
 
+void check_span(const char* field, zokio::Duration span, kinds::Violations& out) {
+  if (span.count() < 0 || span.count() > model::kDelayMaxNs)
+    out.push_back({field, "not between 0 and 366 days"});
+}
+
+void check_life(const JobSpec& spec, kinds::Violations& out) {
+  check_span("spec.delay", spec.delay, out);
+  check_span("spec.deadline", spec.deadline, out);
+  if (spec.deadline.count() > 0 && spec.delay >= spec.deadline)
+    out.push_back({"spec.deadline", "is over before the delay is"});
+  if (spec.retry.crashes_max > model::kCrashesMax)
+    out.push_back({"spec.max_crashes",
+                   fmt::format("{} is above {}", spec.retry.crashes_max, model::kCrashesMax)});
+  if (spec.after.size() > model::kAfterMax)
+    out.push_back({"spec.after", fmt::format("{} jobs, at most {}", spec.after.size(),
+                                             model::kAfterMax)});
+  for (size_t i = 0; i < spec.after.size(); ++i)
+    if (!model::JobId::parse(spec.after[i]))
+      out.push_back({fmt::format("spec.after[{}]", i),
+                     fmt::format("\"{}\" is no job id (26 characters)", spec.after[i].substr(0, 40))});
+}
+
 void check_labels(const JobSpec& spec, kinds::Violations& out) {
   if (spec.labels.size() > model::kLabelsMax)
     out.push_back({"spec.labels",
@@ -59,6 +81,7 @@ std::unexpected<model::Report> invalid(kinds::Violations violations) {
 model::Reported<> validate(const JobSpec& spec, const kinds::KindInfo& kind) {
   kinds::Violations violations;
   check_common(spec, violations);
+  check_life(spec, violations);
   check_labels(spec, violations);
   kind.validate(spec, violations);
   if (violations.empty()) {

@@ -21,6 +21,11 @@ void common_fields(V& v, JobSpec& s) {
   v("attempts_max", s.retry.attempts_max);
   v("backoff_initial_ns", s.retry.backoff_initial);
   v("backoff_max_ns", s.retry.backoff_max);
+  v("crashes_max", s.retry.crashes_max);
+  v("delay_ns", s.delay);
+  v("deadline_ns", s.deadline);
+  v("after", s.after);
+  v("on_failure", reinterpret_cast<uint8_t&>(s.on_failure));
   v("label", s.labels);
 }
 

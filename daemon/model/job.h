@@ -53,18 +53,26 @@ struct Job {
   uint32_t attempt = 0;           // started so far; fences results: only this one may be recorded
   uint32_t failures = 0;          // attempts counted against spec.retry.attempts_max
   uint32_t interruptions = 0;     // attempts that a drain or a crash ended, not counted
+  uint32_t crashes = 0;           // of those, by a crash, without an end by itself in between
   bool cancel_requested = false;  // while running: the attempt was told, it has not ended
 
   WallTime created;
   WallTime queued;      // of the latest time in the queue
   WallTime started;     // of the current or last attempt
   WallTime finished;    // terminal states only
-  WallTime not_before;  // Retrying: when it is due
+  WallTime not_before;  // Retrying, and Waiting with a delay: when it is due
 
   JobError error;
   JobResult result;       // Succeeded, and Failed where the kind has one (an exit code)
   Progress progress;      // of the running attempt; not stored
   uint64_t revision = 0;  // of the event that announced this version; not stored
+
+  // When its deadline passes; not set: it has none.
+  WallTime expires() const {
+    return spec.deadline.count() > 0 ? WallTime{created.unix_ns + spec.deadline.count()}
+                                     : WallTime{};
+  }
+  bool expired(WallTime now) const { return expires().is_set() && expires() <= now; }
 };
 
 // One attempt that ended, as the store records it.

@@ -204,10 +204,18 @@ using Work =
                  SyntheticSpinSpec, SyntheticYieldSpec, SyntheticTimerSpec, SyntheticChannelSpec,
                  SyntheticFanoutSpec, SyntheticTcpSpec, TcpEchoSpec, TcpProxySpec, PluginSpec>;
 
+// What becomes of a job when one that it comes after did not succeed. The numbers are stored.
+enum class OnFailure : uint8_t {
+  Cancel = 0,
+  Run = 1,   // as if it had
+  Hold = 2,  // waits until someone requeues or cancels it
+};
+
 struct RetryPolicy {
   uint32_t attempts_max = 1;          // counted ones: interrupted attempts are not
   zokio::Duration backoff_initial{};  // before the second attempt; 0: 1 s. Doubles each time
   zokio::Duration backoff_max{};      // 0: 5 min
+  uint32_t crashes_max = 0;           // of the daemon while it runs, in a row; 0: 10
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
@@ -218,6 +226,10 @@ struct JobSpec {
   zokio::Duration timeout{};  // of one attempt; 0: none
   RetryPolicy retry;
   std::map<std::string, std::string> labels;  // never in metrics
+  zokio::Duration delay{};         // from the submit until it may be queued
+  zokio::Duration deadline{};      // from the submit to its end, all attempts together; 0: none
+  std::vector<std::string> after;  // ids of jobs that end first
+  OnFailure on_failure = OnFailure::Cancel;
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 
   std::string_view queue_name() const { return queue.empty() ? kDefaultQueue : queue; }

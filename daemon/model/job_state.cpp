@@ -19,6 +19,8 @@ std::string_view to_string(JobState state) {
       return "cancelled";
     case JobState::TimedOut:
       return "timed_out";
+    case JobState::Waiting:
+      return "waiting";
   }
   return "unknown";
 }
@@ -57,6 +59,12 @@ std::string_view to_string(Trigger trigger) {
       return "cancel";
     case Trigger::Interrupt:
       return "interrupt";
+    case Trigger::Ready:
+      return "ready";
+    case Trigger::Expire:
+      return "expire";
+    case Trigger::Requeue:
+      return "requeue";
   }
   return "unknown";
 }
@@ -70,9 +78,15 @@ std::optional<JobState> parse_job_state(std::string_view text) {
 std::optional<JobState> next_state(JobState from, Trigger trigger) {
   using enum JobState;
   switch (from) {
+    case Waiting:
+      if (trigger == Trigger::Ready) return Queued;
+      if (trigger == Trigger::Cancel) return Cancelled;
+      if (trigger == Trigger::Expire) return TimedOut;
+      return std::nullopt;
     case Queued:
       if (trigger == Trigger::Start) return Running;
       if (trigger == Trigger::Cancel) return Cancelled;
+      if (trigger == Trigger::Expire) return TimedOut;
       return std::nullopt;
     case Running:
       switch (trigger) {
@@ -90,17 +104,23 @@ std::optional<JobState> next_state(JobState from, Trigger trigger) {
           return Queued;
         case Trigger::Start:
         case Trigger::Due:
+        case Trigger::Ready:
+        case Trigger::Expire:
+        case Trigger::Requeue:
           return std::nullopt;
       }
       return std::nullopt;
     case Retrying:
       if (trigger == Trigger::Due) return Queued;
       if (trigger == Trigger::Cancel) return Cancelled;
+      if (trigger == Trigger::Expire) return TimedOut;
       return std::nullopt;
-    case Succeeded:
     case Failed:
     case Cancelled:
     case TimedOut:
+      if (trigger == Trigger::Requeue) return Queued;
+      return std::nullopt;
+    case Succeeded:
       return std::nullopt;  // for good
   }
   return std::nullopt;

@@ -3,14 +3,15 @@
 
 // The states of a job and the only table that moves between them (docs/job_states.md).
 //
-//            +------------- Interrupt -------------+
-//            v                                     |
+//   (new) Waiting
+//            | Ready
+//            v
 //   (new) Queued --Start--> Running --Succeed--> Succeeded
-//            ^                 |-----Fail------> Failed
-//            |                 |-----TimeOut---> TimedOut
-//           Due                |-----Cancel----> Cancelled   (also from Queued and Retrying)
-//            |                 |
-//         Retrying <---Retry---+
+//          ^  ^                |-----Fail------> Failed
+//          |  +---Interrupt----|-----TimeOut---> TimedOut    (Expire: from all that wait)
+//         Due                  |-----Cancel----> Cancelled   (also from all that wait)
+//          |                   |
+//        Retrying <---Retry----+         Failed, TimedOut, Cancelled --Requeue--> Queued
 //
 // Thread: values; the owner of a job guards its StateCell.
 
@@ -32,10 +33,11 @@ enum class JobState : uint8_t {
   Failed = 5,
   Cancelled = 6,
   TimedOut = 7,
+  Waiting = 8,  // for a time, or for other jobs
 };
 inline constexpr std::array kJobStates = {
-    JobState::Queued, JobState::Running,   JobState::Retrying, JobState::Succeeded,
-    JobState::Failed, JobState::Cancelled, JobState::TimedOut};
+    JobState::Waiting,   JobState::Queued, JobState::Running,   JobState::Retrying,
+    JobState::Succeeded, JobState::Failed, JobState::Cancelled, JobState::TimedOut};
 
 // What happens to a job.
 enum class Trigger : uint8_t {
@@ -47,10 +49,14 @@ enum class Trigger : uint8_t {
   TimeOut,
   Cancel,     // asked for by a client
   Interrupt,  // drain, crash: not the job's fault, not counted against it
+  Ready,      // what it waited for has come
+  Expire,     // its deadline passed while it waited
+  Requeue,    // a client wants another try
 };
 inline constexpr std::array kTriggers = {Trigger::Start,  Trigger::Succeed,  Trigger::Fail,
                                          Trigger::Retry,  Trigger::Due,      Trigger::TimeOut,
-                                         Trigger::Cancel, Trigger::Interrupt};
+                                         Trigger::Cancel, Trigger::Interrupt, Trigger::Ready,
+                                         Trigger::Expire, Trigger::Requeue};
 
 // How one attempt ended. The numbers are stored on disk: never renumbered.
 enum class Outcome : uint8_t {
@@ -64,7 +70,11 @@ inline constexpr std::array kOutcomes = {Outcome::Succeeded, Outcome::Failed, Ou
                                          Outcome::TimedOut, Outcome::Interrupted};
 
 constexpr bool is_terminal(JobState s) {
-  return s >= JobState::Succeeded;
+  return s >= JobState::Succeeded && s <= JobState::TimedOut;
+}
+// Neither running nor finished.
+constexpr bool is_waiting(JobState s) {
+  return s == JobState::Waiting || s == JobState::Queued || s == JobState::Retrying;
 }
 
 // Lower case, as in output and metrics: "queued", "timed_out".
@@ -80,6 +90,8 @@ std::optional<JobState> next_state(JobState from, Trigger trigger);
 class StateCell {
  public:
   StateCell() = default;
+  // Of a new job that may not be queued yet.
+  static StateCell waiting() { return StateCell(JobState::Waiting); }
   static StateCell restored(JobState state) { return StateCell(state); }
 
   JobState get() const { return state_; }

@@ -31,6 +31,12 @@ inline constexpr uint32_t kQueueSharesMax = 10'000;
 inline constexpr uint32_t kQueueRateMax = 1'000'000;
 inline constexpr int64_t kQueueIntervalMaxNs = 24ll * 3600 * 1'000'000'000;
 
+inline constexpr uint32_t kCrashesDefault = 10;
+inline constexpr uint32_t kCrashesMax = 10'000;
+// Jobs that one job comes after: each of them is looked at whenever one ends.
+inline constexpr size_t kAfterMax = 64;
+inline constexpr int64_t kDelayMaxNs = 366ll * 24 * 3600 * 1'000'000'000;  // a year
+
 // Synthetic work is bounded so that one submit cannot take the node.
 inline constexpr uint64_t kSyntheticTasksMax = 10'000'000;
 inline constexpr uint64_t kSyntheticOperationsMax = 100'000'000;

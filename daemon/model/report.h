@@ -52,6 +52,7 @@ inline constexpr std::string_view kSubscriberLagged = "SUBSCRIBER_LAGGED";      
 inline constexpr std::string_view kTooManyWatches = "TOO_MANY_WATCHES";         // ResourceExhausted
 inline constexpr std::string_view kJobNotFound = "JOB_NOT_FOUND";               // NotFound
 inline constexpr std::string_view kJobFinished = "JOB_FINISHED";  // FailedPrecondition
+inline constexpr std::string_view kJobNotFinished = "JOB_NOT_FINISHED";  // FailedPrecondition
 inline constexpr std::string_view kStopping = "STOPPING";         // Unavailable
 }  // namespace reason
 

@@ -15,7 +15,7 @@ constexpr std::pair<JobState, v1::JobState> kStates[] = {
     {JobState::Queued, v1::JOB_STATE_QUEUED},      {JobState::Running, v1::JOB_STATE_RUNNING},
     {JobState::Retrying, v1::JOB_STATE_RETRYING},  {JobState::Succeeded, v1::JOB_STATE_SUCCEEDED},
     {JobState::Failed, v1::JOB_STATE_FAILED},      {JobState::Cancelled, v1::JOB_STATE_CANCELLED},
-    {JobState::TimedOut, v1::JOB_STATE_TIMED_OUT},
+    {JobState::TimedOut, v1::JOB_STATE_TIMED_OUT}, {JobState::Waiting, v1::JOB_STATE_WAITING},
 };
 constexpr std::pair<Outcome, v1::AttemptOutcome> kOutcomes[] = {
     {Outcome::Succeeded, v1::ATTEMPT_OUTCOME_SUCCEEDED},
@@ -23,6 +23,12 @@ constexpr std::pair<Outcome, v1::AttemptOutcome> kOutcomes[] = {
     {Outcome::Cancelled, v1::ATTEMPT_OUTCOME_CANCELLED},
     {Outcome::TimedOut, v1::ATTEMPT_OUTCOME_TIMED_OUT},
     {Outcome::Interrupted, v1::ATTEMPT_OUTCOME_INTERRUPTED},
+};
+
+constexpr std::pair<model::OnFailure, v1::OnDependencyFailure> kOnFailure[] = {
+    {model::OnFailure::Cancel, v1::ON_DEPENDENCY_FAILURE_CANCEL},
+    {model::OnFailure::Run, v1::ON_DEPENDENCY_FAILURE_RUN},
+    {model::OnFailure::Hold, v1::ON_DEPENDENCY_FAILURE_HOLD},
 };
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
@@ -36,6 +42,29 @@ void set_span(google::protobuf::Duration* (v1::JobSpec::*field)(), v1::JobSpec& 
 void set_time_of(google::protobuf::Timestamp* (v1::Job::*field)(), v1::Job& out,
                  model::WallTime time) {
   if (time.is_set()) set_time(*(out.*field)(), time);
+}
+
+void read_life(const v1::JobSpec& from, model::JobSpec& out, Violations& violations) {
+  if (from.has_delay()) out.delay = from_proto(from.delay(), "spec.delay", violations);
+  if (from.has_deadline()) out.deadline = from_proto(from.deadline(), "spec.deadline", violations);
+  out.after.assign(from.after().begin(), from.after().end());
+  out.retry.crashes_max = from.max_crashes();
+  bool known = from.on_dependency_failure() == v1::ON_DEPENDENCY_FAILURE_UNSPECIFIED;
+  for (auto [ours, theirs] : kOnFailure) {
+    if (theirs != from.on_dependency_failure()) continue;
+    out.on_failure = ours;
+    known = true;
+  }
+  if (!known) violations.push_back({"spec.on_dependency_failure", "no such policy"});
+}
+
+void write_life(const model::JobSpec& from, v1::JobSpec& out) {
+  set_span(&v1::JobSpec::mutable_delay, out, from.delay);
+  set_span(&v1::JobSpec::mutable_deadline, out, from.deadline);
+  out.mutable_after()->Assign(from.after.begin(), from.after.end());
+  out.set_max_crashes(from.retry.crashes_max);
+  for (auto [ours, theirs] : kOnFailure)
+    if (ours == from.on_failure && !from.after.empty()) out.set_on_dependency_failure(theirs);
 }
 
 template <size_t I = 0>
@@ -139,7 +168,12 @@ model::Reported<model::JobSpec> from_proto(const v1::JobSpec& spec) {
         from_proto(spec.backoff_initial(), "spec.backoff_initial", violations);
   if (spec.has_backoff_max())
     out.retry.backoff_max = from_proto(spec.backoff_max(), "spec.backoff_max", violations);
+<<<<<<< HEAD
   if (spec.queue() != model::kDefaultQueue) out.queue = spec.queue();
+=======
+  out.queue = spec.queue();
+  read_life(spec, out, violations);
+>>>>>>> e5511ce (jobs: delays, dependencies, deadlines, requeue, and an end to crash loops)
   out.labels = {spec.labels().begin(), spec.labels().end()};
   if (!violations.empty()) return model::refuse(invalid(std::move(violations)));
   return out;
@@ -155,6 +189,7 @@ v1::JobSpec to_proto(const model::JobSpec& spec) {
   out.set_max_attempts(spec.retry.attempts_max);
   set_span(&v1::JobSpec::mutable_backoff_initial, out, spec.retry.backoff_initial);
   set_span(&v1::JobSpec::mutable_backoff_max, out, spec.retry.backoff_max);
+  write_life(spec, out);
   for (const auto& [key, value] : spec.labels) (*out.mutable_labels())[key] = value;
   return out;
 }
@@ -167,6 +202,7 @@ v1::Job to_proto(const model::Job& job) {
   out.set_attempt(job.attempt);
   out.set_failures(job.failures);
   out.set_interruptions(job.interruptions);
+  out.set_crashes(job.crashes);
   out.set_cancel_requested(job.cancel_requested);
   out.set_request_id(job.request_id);
   out.mutable_principal()->set_uid(job.principal.uid);

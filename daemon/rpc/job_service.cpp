@@ -87,6 +87,7 @@ JobService::JobService(const CallEnvironment& environment, jobs::Engine& engine)
       list_jobs_(environment.stats->method(kService, "ListJobs")),
       watch_jobs_(environment.stats->method(kService, "WatchJobs")),
       cancel_job_(environment.stats->method(kService, "CancelJob")),
+      requeue_job_(environment.stats->method(kService, "RequeueJob")),
       read_job_log_(environment.stats->method(kService, "ReadJobLog")),
       wait_job_(environment.stats->method(kService, "WaitJob")) {}
 
@@ -194,6 +195,23 @@ zokio::Task<Reported<>> JobService::cancel(const v1::CancelJobRequest* request,
   auto id = parse_id(request->id(), "id");
   if (!id) co_return model::refuse(id.error());
   auto job = co_await engine_.cancel(*id);
+  if (!job) co_return model::refuse(job.error());
+  *response->mutable_job() = to_proto(*job);
+  co_return Reported<>();
+}
+
+grpc::ServerUnaryReactor* JobService::RequeueJob(grpc::CallbackServerContext*,
+                                                 const v1::RequeueJobRequest* request,
+                                                 v1::RequeueJobResponse* response) {
+  return answer(environment_, requeue_job_, *request, &JobService::requeue, this, request,
+                response);
+}
+
+zokio::Task<Reported<>> JobService::requeue(const v1::RequeueJobRequest* request,
+                                            v1::RequeueJobResponse* response) {
+  auto id = parse_id(request->id(), "id");
+  if (!id) co_return model::refuse(id.error());
+  auto job = co_await engine_.requeue(*id);
   if (!job) co_return model::refuse(job.error());
   *response->mutable_job() = to_proto(*job);
   co_return Reported<>();

@@ -31,6 +31,9 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::CancelJobResponse* response) override;
+  grpc::ServerUnaryReactor* RequeueJob(grpc::CallbackServerContext* context,
+                                       const v1::RequeueJobRequest* request,
+                                       v1::RequeueJobResponse* response) override;
   grpc::ServerWriteReactor<v1::ReadJobLogResponse>* ReadJobLog(
       grpc::CallbackServerContext* context, const v1::ReadJobLogRequest* request) override;
   grpc::ServerUnaryReactor* WaitJob(grpc::CallbackServerContext* context,
@@ -43,6 +46,8 @@ class JobService final : public v1::JobService::CallbackService {
                                  v1::SubmitJobResponse* response);
   zokio::Task<Reported<>> cancel(const v1::CancelJobRequest* request,
                                  v1::CancelJobResponse* response);
+  zokio::Task<Reported<>> requeue(const v1::RequeueJobRequest* request,
+                                  v1::RequeueJobResponse* response);
   zokio::Task<Reported<>> wait(const v1::WaitJobRequest* request, v1::WaitJobResponse* response);
   zokio::Task<Reported<>> watch(const v1::WatchJobsRequest* request,
                                 StreamCall<v1::WatchJobsResponse>* out);
@@ -57,6 +62,7 @@ class JobService final : public v1::JobService::CallbackService {
   CallStats::Method& list_jobs_;
   CallStats::Method& watch_jobs_;
   CallStats::Method& cancel_job_;
+  CallStats::Method& requeue_job_;
   CallStats::Method& read_job_log_;
   CallStats::Method& wait_job_;
 };

@@ -37,10 +37,31 @@ struct FinishAttempt {
   std::string output;  // captured, already bounded
   uint64_t output_dropped_bytes = 0;
 };
-// A change outside an attempt: due again, cancelled before it ran, cancel asked for while it runs.
+// A change outside an attempt: ready, due or queued again, held, cancelled or expired before it ran,
+// cancel asked for while it runs.
 struct Update {
   Job job;
 };
+// Whether an Update may find a job in `from` that is in `to` behind it.
+constexpr bool update_allowed(model::JobState from, model::JobState to) {
+  using enum model::JobState;
+  switch (to) {
+    case Running:
+      return from == Running;
+    case Waiting:
+      return from == Waiting;
+    case Queued:
+      return from != Queued && from != Running && from != Succeeded;
+    case Cancelled:
+    case TimedOut:
+      return is_waiting(from);
+    case Retrying:
+    case Succeeded:
+    case Failed:
+      return false;
+  }
+  return false;
+}
 // Finished jobs that are no longer kept, with their attempts.
 struct Remove {
   std::vector<JobId> ids;

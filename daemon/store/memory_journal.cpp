@@ -74,9 +74,10 @@ class MemoryJournal final : public Journal {
     return {};
   }
   Result<void> write(const Update& w) {
-    if (w.job.state == JobState::Running) return move(w.job, {JobState::Running}, w.job.attempt);
-    if (w.job.state == JobState::Queued) return move(w.job, {JobState::Retrying}, w.job.attempt);
-    return move(w.job, {JobState::Queued, JobState::Retrying}, w.job.attempt);
+    const auto it = jobs_.find(w.job.id);
+    if (it == jobs_.end() || !update_allowed(it->second.state, w.job.state))
+      return zokio::fail(Errc::Aborted, "store: job state");
+    return move(w.job, {it->second.state}, w.job.attempt);
   }
   Result<void> write(const Remove& w) {
     for (const JobId& id : w.ids) {

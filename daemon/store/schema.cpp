@@ -74,7 +74,49 @@ CREATE TABLE queues (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kQueues};
+// Step 3: the state Waiting (8), crashes, and finished jobs that may be queued again. A CHECK cannot
+// be changed, so the table is made anew; foreign keys are off while steps are taken.
+constexpr const char* kLife = R"sql(
+CREATE TABLE new_jobs (
+  id               BLOB PRIMARY KEY CHECK (length(id) = 16),
+  state            INTEGER NOT NULL CHECK (state BETWEEN 1 AND 8),
+  kind             TEXT NOT NULL,
+  spec             TEXT NOT NULL,
+  uid              INTEGER NOT NULL,
+  gid              INTEGER NOT NULL,
+  request_id       TEXT,
+  attempt          INTEGER NOT NULL DEFAULT 0,
+  failures         INTEGER NOT NULL DEFAULT 0,
+  interruptions    INTEGER NOT NULL DEFAULT 0,
+  crashes          INTEGER NOT NULL DEFAULT 0,
+  cancel_requested INTEGER NOT NULL DEFAULT 0,
+  created          INTEGER NOT NULL,
+  queued           INTEGER NOT NULL,
+  started          INTEGER NOT NULL DEFAULT 0,
+  finished         INTEGER NOT NULL DEFAULT 0,
+  not_before       INTEGER NOT NULL DEFAULT 0,
+  error_code       INTEGER NOT NULL DEFAULT 0,
+  error_reason     TEXT NOT NULL DEFAULT '',
+  error_message    TEXT NOT NULL DEFAULT '',
+  result           TEXT NOT NULL DEFAULT '',
+  UNIQUE (uid, request_id)
+) WITHOUT ROWID;
+
+INSERT INTO new_jobs (id, state, kind, spec, uid, gid, request_id, attempt, failures, interruptions,
+  cancel_requested, created, queued, started, finished, not_before, error_code, error_reason,
+  error_message, result)
+SELECT id, state, kind, spec, uid, gid, request_id, attempt, failures, interruptions,
+  cancel_requested, created, queued, started, finished, not_before, error_code, error_reason,
+  error_message, result FROM jobs;
+DROP TABLE jobs;
+ALTER TABLE new_jobs RENAME TO jobs;
+
+CREATE TRIGGER jobs_finished_for_good BEFORE UPDATE ON jobs
+WHEN OLD.state BETWEEN 4 AND 7 AND NOT (OLD.state > 4 AND NEW.state = 1 AND NEW.failures = 0)
+BEGIN SELECT RAISE(ABORT, 'a finished job never changes'); END;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kQueues, kLife};
 
 }  // namespace
 
@@ -94,6 +136,8 @@ model::Reported<> migrate(Database& db) {
         fmt::format("the store has schema {}, this program knows up to {}: it was written by a "
                     "newer zokiod",
                     *version, schema_version()));
+  // A table that is made anew would take its attempts along. Without effect inside a transaction.
+  if (auto off = db.execute("PRAGMA foreign_keys = OFF"); !off) return failed(off.error());
   for (auto step = static_cast<size_t>(*version); step < kSteps.size(); ++step) {
     const std::string sql = fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
                                         kSteps[step], step + 1);

@@ -10,8 +10,10 @@
 #include <cerrno>
 
 #include "model/codec.h"
+#include "model/limits.h"
 #include "store/schema.h"
 #include "store/sqlite.h"
+#include "zokio/base/assert.h"
 #include "zokio/os/fd.h"
 
 namespace zokiod::store {
@@ -25,13 +27,13 @@ using zokio::Result;
 
 constexpr const char* kJobColumns =
     "id, state, kind, spec, uid, gid, request_id, attempt, failures, interruptions, "
-    "cancel_requested, created, queued, started, finished, not_before, error_code, error_reason, "
+    "crashes, cancel_requested, created, queued, started, finished, not_before, error_code, error_reason, "
     "error_message, result";
 
 // Pages of the log after which its content moves to the database: 16 MiB, so that a checkpoint's
 // fsyncs are shared by thousands of commits while recovery still reads it in well under a second.
 constexpr const char* kSettings =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
     "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;"
     "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
@@ -49,6 +51,7 @@ Result<Job> read_job(Statement& row) {
   job.attempt = static_cast<uint32_t>(row.column_int(c++));
   job.failures = static_cast<uint32_t>(row.column_int(c++));
   job.interruptions = static_cast<uint32_t>(row.column_int(c++));
+  job.crashes = static_cast<uint32_t>(row.column_int(c++));
   job.cancel_requested = row.column_int(c++) != 0;
   for (WallTime* time : {&job.created, &job.queued, &job.started, &job.finished, &job.not_before})
     time->unix_ns = row.column_int(c++);
@@ -67,6 +70,36 @@ int64_t stored(JobState state) {
 
 std::string stored(const model::JobResult& result) {
   return std::holds_alternative<std::monostate>(result) ? "" : model::encode_result(result);
+}
+
+// What becomes of a job that ran when the last process ended.
+Outcome end_of_interrupted(Job& job) {
+  const WallTime now = WallTime::now();
+  ++job.crashes;
+  const uint32_t most =
+      job.spec.retry.crashes_max == 0 ? model::kCrashesDefault : job.spec.retry.crashes_max;
+  const bool cancel = job.cancel_requested;
+  const bool poison = !cancel && job.crashes >= most;
+  const auto moved = transition(job.state, cancel   ? model::Trigger::Cancel
+                                           : poison ? model::Trigger::Fail
+                                                    : model::Trigger::Interrupt);
+  ZOKIO_CHECK(moved.has_value(), "a running job ends");
+  if (cancel) {
+    job.finished = now;
+    job.error = {Errc::Cancelled, "CANCELLED",
+                 "cancelled; the daemon ended before the attempt did"};
+    return Outcome::Cancelled;
+  }
+  ++job.interruptions;
+  if (!poison) {
+    job.queued = now;
+    return Outcome::Interrupted;
+  }
+  job.finished = now;
+  job.error = {Errc::Aborted, "CRASHED",
+               fmt::format("the daemon ended {} times in a row while it ran, max_crashes is {}",
+                           job.crashes, most)};
+  return Outcome::Interrupted;
 }
 
 class SqliteJournal final : public Journal {
@@ -132,13 +165,14 @@ model::Reported<> SqliteJournal::open(const std::string& directory) {
   };
   if (auto set = db_.execute(kSettings); !set) return failed(set.error());
   if (auto migrated = migrate(db_); !migrated) return migrated;
+  if (auto on = db_.execute("PRAGMA foreign_keys = ON"); !on) return failed(on.error());
   if (auto prepared = prepare(); !prepared) return failed(prepared.error());
   return {};
 }
 
 Result<void> SqliteJournal::prepare() {
   const auto insert = fmt::format(
-      "INSERT INTO jobs ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kJobColumns);
+      "INSERT INTO jobs ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kJobColumns);
   struct {
     Statement& statement;
     const char* sql;
@@ -152,14 +186,14 @@ Result<void> SqliteJournal::prepare() {
       {insert_job_, insert.c_str()},
       {update_job_,
        "UPDATE jobs SET state = ?, attempt = ?, failures = ?, interruptions = ?, "
-       "cancel_requested = ?, queued = ?, started = ?, finished = ?, not_before = ?, "
+       "crashes = ?, cancel_requested = ?, queued = ?, started = ?, finished = ?, not_before = ?, "
        "error_code = ?, error_reason = ?, error_message = ?, result = ? "
        "WHERE id = ? AND state = ? AND attempt = ?"},
       {insert_attempt_, "INSERT INTO attempts (job_id, attempt, started) VALUES (?,?,?)"},
       {insert_result_,
        "INSERT INTO results (job_id, attempt, outcome, finished, error_code, error_reason, "
        "error_message, result, output, output_dropped) VALUES (?,?,?,?,?,?,?,?,?,?)"},
-      {remove_job_, "DELETE FROM jobs WHERE id = ? AND state >= 4"},
+      {remove_job_, "DELETE FROM jobs WHERE id = ? AND state BETWEEN 4 AND 7"},
       {put_queue_, "INSERT OR REPLACE INTO queues (name, spec) VALUES (?,?)"},
       {remove_queue_, "DELETE FROM queues WHERE name = ?"},
       {read_output_, "SELECT output, output_dropped FROM results WHERE job_id = ? AND attempt = ?"},
@@ -192,6 +226,7 @@ Result<void> SqliteJournal::write(const Insert& w) {
   insert_job_.bind(int64_t{job.attempt})
       .bind(int64_t{job.failures})
       .bind(int64_t{job.interruptions})
+      .bind(int64_t{job.crashes})
       .bind(int64_t{job.cancel_requested})
       .bind(job.created.unix_ns)
       .bind(job.queued.unix_ns)
@@ -210,6 +245,7 @@ Result<void> SqliteJournal::update_job(const Job& job, JobState state, uint32_t 
       .bind(int64_t{job.attempt})
       .bind(int64_t{job.failures})
       .bind(int64_t{job.interruptions})
+      .bind(int64_t{job.crashes})
       .bind(int64_t{job.cancel_requested})
       .bind(job.queued.unix_ns)
       .bind(job.started.unix_ns)
@@ -250,13 +286,12 @@ Result<void> SqliteJournal::write(const FinishAttempt& w) {
 }
 
 Result<void> SqliteJournal::write(const Update& w) {
-  // From Queued or Retrying to what the job says now; of a running one only the request to cancel.
-  const JobState to = w.job.state;
-  if (to == JobState::Running) return update_job(w.job, JobState::Running, w.job.attempt);
-  if (to == JobState::Queued) return update_job(w.job, JobState::Retrying, w.job.attempt);
-  Result<void> from_queued = update_job(w.job, JobState::Queued, w.job.attempt);
-  if (from_queued || from_queued.error().code != Errc::Aborted) return from_queued;
-  return update_job(w.job, JobState::Retrying, w.job.attempt);
+  for (const JobState from : model::kJobStates) {
+    if (!update_allowed(from, w.job.state)) continue;
+    Result<void> done = update_job(w.job, from, w.job.attempt);
+    if (done || done.error().code != Errc::Aborted) return done;
+  }
+  return zokio::fail(Errc::Aborted, "store: job state");
 }
 
 Result<void> SqliteJournal::write(const Remove& w) {
@@ -339,19 +374,8 @@ Result<void> SqliteJournal::recover(Recovered& out) {
   ZOKIO_CHECKED(begin());
   for (Job& job : out.jobs) {
     if (job.state != JobState::Running) continue;
-    const bool cancel = job.cancel_requested;
-    ZOKIO_CHECKED(
-        transition(job.state, cancel ? model::Trigger::Cancel : model::Trigger::Interrupt));
-    const WallTime now = WallTime::now();
-    if (cancel) {
-      job.finished = now;
-      job.error = {Errc::Cancelled, "CANCELLED",
-                   "cancelled; the daemon ended before the attempt did"};
-    } else {
-      ++job.interruptions;
-      job.queued = now;
-    }
-    FinishAttempt end{job, cancel ? Outcome::Cancelled : Outcome::Interrupted, {}, 0};
+    const Outcome outcome = end_of_interrupted(job);
+    FinishAttempt end{job, outcome, {}, 0};
     ZOKIO_CHECKED(apply(end));
     ++out.interrupted;
   }
