@@ -24,8 +24,9 @@ std::expected<v1::ListJobsRequest, Failure> request_of(const Options& options) {
   for (const auto& name : options.states) {
     const auto state = parse_state(name);
     if (!state)
-      return std::unexpected(usage("--state " + name + ": no such state",
-                                   "waiting queued running retrying succeeded failed cancelled timed_out"));
+      return std::unexpected(
+          usage("--state " + name + ": no such state",
+                "waiting queued running retrying succeeded failed cancelled timed_out"));
     out.add_states(*state);
   }
   v1::JobSpec labels;

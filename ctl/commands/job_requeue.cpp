@@ -31,7 +31,8 @@ int run(Context& context, const std::vector<std::string>& ids) {
 void add_job_requeue(CLI::App& app, Context& context, Action& action) {
   auto ids = std::make_shared<std::vector<std::string>>();
   auto* command = app.add_subcommand(
-      "requeue", "Try jobs again that failed, timed out or were cancelled; or queue waiting ones now");
+      "requeue",
+      "Try jobs again that failed, timed out or were cancelled; or queue waiting ones now");
   command->add_option("id", *ids, "Id of a job")->required();
   command->callback(
       [&context, &action, ids] { action = [&context, ids] { return run(context, *ids); }; });

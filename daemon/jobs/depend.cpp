@@ -68,9 +68,8 @@ void Impl::consider(Entry& entry) {
       ++open;
     else if (policy != OnFailure::Run &&
              (other == nullptr || other->job.state != JobState::Succeeded))
-      failed = other == nullptr
-                   ? fmt::format("job {} is gone", text)
-                   : fmt::format("job {} {}", text, to_string(other->job.state.get()));
+      failed = other == nullptr ? fmt::format("job {} is gone", text)
+                                : fmt::format("job {} {}", text, to_string(other->job.state.get()));
   }
   if (!failed.empty() && policy == OnFailure::Cancel)
     return begin_end(entry, Trigger::Cancel,

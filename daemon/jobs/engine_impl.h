@@ -56,11 +56,11 @@ enum class Step : uint8_t { None, Insert, Start, Finish, End, Due };
 struct Entry {
   Job job;  // as it is in the store
   Step step = Step::None;
-  bool committed = false;    // the insert is durable: others may see it
-  Lane* lane = nullptr;      // its queue, until it is finished
-  QueueSet::Place place;     // in the queue, while it is there
-  std::shared_ptr<Run> run;  // while an attempt runs
-  WallTime alarm;            // its place in the agenda; not set: it has none
+  bool committed = false;         // the insert is durable: others may see it
+  Lane* lane = nullptr;           // its queue, until it is finished
+  QueueSet::Place place;          // in the queue, while it is there
+  std::shared_ptr<Run> run;       // while an attempt runs
+  WallTime alarm;                 // its place in the agenda; not set: it has none
   std::vector<JobId> dependents;  // jobs that wait for its end
   uint32_t pins = 0;              // waiting jobs that look at how it ended: it is kept
   std::vector<zokio::sync::OneshotSender<bool>> watchers;  // told of the end of each step

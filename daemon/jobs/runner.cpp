@@ -127,8 +127,7 @@ Job concluded(Job job, Outcome outcome) {
   const WallTime now = WallTime::now();
   job.crashes = 0;  // it ended with the daemon alive
   if (is_terminal(job.state)) job.finished = now;
-  if (job.state == JobState::Retrying)
-    job.not_before = {now.unix_ns + backoff_of(job).count()};
+  if (job.state == JobState::Retrying) job.not_before = {now.unix_ns + backoff_of(job).count()};
   if (job.state == JobState::Queued) {
     ++job.interruptions;
     job.queued = now;

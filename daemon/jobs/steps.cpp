@@ -198,7 +198,8 @@ void Impl::retire(JobId id) {
   if (finished.size() < limits.retain_finished + kForgetBatch) return;
   store::Remove remove;
   // One that a waiting job still looks at goes to the end: so it stays for another round.
-  for (size_t left = finished.size(); left > 0 && finished.size() > limits.retain_finished; --left) {
+  for (size_t left = finished.size(); left > 0 && finished.size() > limits.retain_finished;
+       --left) {
     const JobId oldest = finished.front();
     finished.pop_front();
     if (find(oldest)->pins > 0) {

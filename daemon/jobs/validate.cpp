@@ -43,12 +43,13 @@ void check_life(const JobSpec& spec, kinds::Violations& out) {
     out.push_back({"spec.max_crashes",
                    fmt::format("{} is above {}", spec.retry.crashes_max, model::kCrashesMax)});
   if (spec.after.size() > model::kAfterMax)
-    out.push_back({"spec.after", fmt::format("{} jobs, at most {}", spec.after.size(),
-                                             model::kAfterMax)});
+    out.push_back(
+        {"spec.after", fmt::format("{} jobs, at most {}", spec.after.size(), model::kAfterMax)});
   for (size_t i = 0; i < spec.after.size(); ++i)
     if (!model::JobId::parse(spec.after[i]))
-      out.push_back({fmt::format("spec.after[{}]", i),
-                     fmt::format("\"{}\" is no job id (26 characters)", spec.after[i].substr(0, 40))});
+      out.push_back(
+          {fmt::format("spec.after[{}]", i),
+           fmt::format("\"{}\" is no job id (26 characters)", spec.after[i].substr(0, 40))});
 }
 
 void check_labels(const JobSpec& spec, kinds::Violations& out) {

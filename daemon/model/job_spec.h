@@ -226,7 +226,7 @@ struct JobSpec {
   zokio::Duration timeout{};  // of one attempt; 0: none
   RetryPolicy retry;
   std::map<std::string, std::string> labels;  // never in metrics
-  zokio::Duration delay{};         // from the submit until it may be queued
+  zokio::Duration delay{};                    // from the submit until it may be queued
   zokio::Duration deadline{};      // from the submit to its end, all attempts together; 0: none
   std::vector<std::string> after;  // ids of jobs that end first
   OnFailure on_failure = OnFailure::Cancel;

@@ -53,8 +53,8 @@ enum class Trigger : uint8_t {
   Expire,     // its deadline passed while it waited
   Requeue,    // a client wants another try
 };
-inline constexpr std::array kTriggers = {Trigger::Start,  Trigger::Succeed,  Trigger::Fail,
-                                         Trigger::Retry,  Trigger::Due,      Trigger::TimeOut,
+inline constexpr std::array kTriggers = {Trigger::Start,  Trigger::Succeed,   Trigger::Fail,
+                                         Trigger::Retry,  Trigger::Due,       Trigger::TimeOut,
                                          Trigger::Cancel, Trigger::Interrupt, Trigger::Ready,
                                          Trigger::Expire, Trigger::Requeue};
 

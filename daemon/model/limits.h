@@ -24,7 +24,8 @@ inline constexpr int32_t kPriorityMax = 100;
 inline constexpr uint32_t kAttemptsMax = 100;
 inline constexpr int64_t kTimeoutMaxNs = 7ll * 24 * 3600 * 1'000'000'000;  // a week
 
-// Queues are a node's handful: each has its series in the metrics, and a start looks at all of them.
+// Queues are a node's handful: each has its series in the metrics, and a start looks at all of
+// them.
 inline constexpr size_t kQueuesMax = 128;
 inline constexpr size_t kQueueNameBytesMax = 63;
 inline constexpr uint32_t kQueueSharesMax = 10'000;

@@ -35,25 +35,25 @@ using Reported = std::expected<T, Report>;
 
 // The reasons that clients may branch on.
 namespace reason {
-inline constexpr std::string_view kQueueFull = "QUEUE_FULL";                    // ResourceExhausted
-inline constexpr std::string_view kQueueNotFound = "QUEUE_NOT_FOUND";           // NotFound
-inline constexpr std::string_view kQueueExists = "QUEUE_EXISTS";                // AlreadyExists
-inline constexpr std::string_view kQueueNotEmpty = "QUEUE_NOT_EMPTY";    // FailedPrecondition
-inline constexpr std::string_view kQueueDraining = "QUEUE_DRAINING";     // FailedPrecondition
-inline constexpr std::string_view kTooManyQueues = "TOO_MANY_QUEUES";    // ResourceExhausted
-inline constexpr std::string_view kDraining = "DRAINING";                       // Unavailable
-inline constexpr std::string_view kKindNotAllowed = "KIND_NOT_ALLOWED";         // PermissionDenied
-inline constexpr std::string_view kPathNotAllowed = "PATH_NOT_ALLOWED";         // PermissionDenied
-inline constexpr std::string_view kInvalidField = "INVALID_FIELD";              // InvalidArgument
-inline constexpr std::string_view kRequestIdReused = "REQUEST_ID_REUSED";       // AlreadyExists
+inline constexpr std::string_view kQueueFull = "QUEUE_FULL";               // ResourceExhausted
+inline constexpr std::string_view kQueueNotFound = "QUEUE_NOT_FOUND";      // NotFound
+inline constexpr std::string_view kQueueExists = "QUEUE_EXISTS";           // AlreadyExists
+inline constexpr std::string_view kQueueNotEmpty = "QUEUE_NOT_EMPTY";      // FailedPrecondition
+inline constexpr std::string_view kQueueDraining = "QUEUE_DRAINING";       // FailedPrecondition
+inline constexpr std::string_view kTooManyQueues = "TOO_MANY_QUEUES";      // ResourceExhausted
+inline constexpr std::string_view kDraining = "DRAINING";                  // Unavailable
+inline constexpr std::string_view kKindNotAllowed = "KIND_NOT_ALLOWED";    // PermissionDenied
+inline constexpr std::string_view kPathNotAllowed = "PATH_NOT_ALLOWED";    // PermissionDenied
+inline constexpr std::string_view kInvalidField = "INVALID_FIELD";         // InvalidArgument
+inline constexpr std::string_view kRequestIdReused = "REQUEST_ID_REUSED";  // AlreadyExists
 inline constexpr std::string_view kJournalUnavailable = "JOURNAL_UNAVAILABLE";  // Unavailable
 inline constexpr std::string_view kRevisionCompacted = "REVISION_COMPACTED";    // OutOfRange
 inline constexpr std::string_view kSubscriberLagged = "SUBSCRIBER_LAGGED";      // Aborted
 inline constexpr std::string_view kTooManyWatches = "TOO_MANY_WATCHES";         // ResourceExhausted
 inline constexpr std::string_view kJobNotFound = "JOB_NOT_FOUND";               // NotFound
-inline constexpr std::string_view kJobFinished = "JOB_FINISHED";  // FailedPrecondition
+inline constexpr std::string_view kJobFinished = "JOB_FINISHED";         // FailedPrecondition
 inline constexpr std::string_view kJobNotFinished = "JOB_NOT_FINISHED";  // FailedPrecondition
-inline constexpr std::string_view kStopping = "STOPPING";         // Unavailable
+inline constexpr std::string_view kStopping = "STOPPING";                // Unavailable
 }  // namespace reason
 
 inline Report make_report(zokio::Errc code, std::string_view reason, std::string message) {

@@ -168,12 +168,8 @@ model::Reported<model::JobSpec> from_proto(const v1::JobSpec& spec) {
         from_proto(spec.backoff_initial(), "spec.backoff_initial", violations);
   if (spec.has_backoff_max())
     out.retry.backoff_max = from_proto(spec.backoff_max(), "spec.backoff_max", violations);
-<<<<<<< HEAD
   if (spec.queue() != model::kDefaultQueue) out.queue = spec.queue();
-=======
-  out.queue = spec.queue();
   read_life(spec, out, violations);
->>>>>>> e5511ce (jobs: delays, dependencies, deadlines, requeue, and an end to crash loops)
   out.labels = {spec.labels().begin(), spec.labels().end()};
   if (!violations.empty()) return model::refuse(invalid(std::move(violations)));
   return out;

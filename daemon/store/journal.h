@@ -37,8 +37,8 @@ struct FinishAttempt {
   std::string output;  // captured, already bounded
   uint64_t output_dropped_bytes = 0;
 };
-// A change outside an attempt: ready, due or queued again, held, cancelled or expired before it ran,
-// cancel asked for while it runs.
+// A change outside an attempt: ready, due or queued again, held, cancelled or expired before it
+// ran, cancel asked for while it runs.
 struct Update {
   Job job;
 };

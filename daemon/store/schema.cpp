@@ -74,8 +74,8 @@ CREATE TABLE queues (
 ) WITHOUT ROWID;
 )sql";
 
-// Step 3: the state Waiting (8), crashes, and finished jobs that may be queued again. A CHECK cannot
-// be changed, so the table is made anew; foreign keys are off while steps are taken.
+// Step 3: the state Waiting (8), crashes, and finished jobs that may be queued again. A CHECK
+// cannot be changed, so the table is made anew; foreign keys are off while steps are taken.
 constexpr const char* kLife = R"sql(
 CREATE TABLE new_jobs (
   id               BLOB PRIMARY KEY CHECK (length(id) = 16),
@@ -124,7 +124,7 @@ int schema_version() {
   return static_cast<int>(kSteps.size());
 }
 
-model::Reported<> migrate(Database& db) {
+model::Reported<> migrate(Database& db, int up_to) {
   const auto failed = [&](zokio::Error error) {
     return model::refuse(model::make_report(error, "schema: " + db.message()));
   };
@@ -138,7 +138,7 @@ model::Reported<> migrate(Database& db) {
                     *version, schema_version()));
   // A table that is made anew would take its attempts along. Without effect inside a transaction.
   if (auto off = db.execute("PRAGMA foreign_keys = OFF"); !off) return failed(off.error());
-  for (auto step = static_cast<size_t>(*version); step < kSteps.size(); ++step) {
+  for (auto step = static_cast<size_t>(*version); step < static_cast<size_t>(up_to); ++step) {
     const std::string sql = fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
                                         kSteps[step], step + 1);
     if (auto done = db.execute(sql.c_str()); !done) {

@@ -13,6 +13,7 @@ int schema_version();
 
 // Takes the steps that are missing, each in its own transaction. FailedPrecondition: the file is of
 // a newer program.
-model::Reported<> migrate(Database& db);
+// `up_to`: no further than this step; for tests that need a file of an older program.
+model::Reported<> migrate(Database& db, int up_to = schema_version());
 
 }  // namespace zokiod::store

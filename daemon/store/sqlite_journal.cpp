@@ -27,7 +27,8 @@ using zokio::Result;
 
 constexpr const char* kJobColumns =
     "id, state, kind, spec, uid, gid, request_id, attempt, failures, interruptions, "
-    "crashes, cancel_requested, created, queued, started, finished, not_before, error_code, error_reason, "
+    "crashes, cancel_requested, created, queued, started, finished, not_before, error_code, "
+    "error_reason, "
     "error_message, result";
 
 // Pages of the log after which its content moves to the database: 16 MiB, so that a checkpoint's

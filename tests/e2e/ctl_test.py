@@ -314,6 +314,22 @@ class Queues(CtlTest):
         self.ctl("queue", "set", "default", code=2)
 
 
+class Life(CtlTest):
+    def test_after_hold_requeue(self):
+        bad = self.submit("exec", "--", "false")
+        held = self.submit("--after", bad, "--on-failure", "hold", "exec", "--", "true")
+        gone = self.submit("--after", bad, "exec", "--", "true")
+        self.ctl("job", "wait", bad, gone, code=1)
+        self.assertIn("DEPENDENCY_FAILED", self.ctl("job", "get", gone).stdout)
+        self.assertIn(held, self.ctl("job", "list", "--state", "waiting", "-o", "name").stdout)
+        self.assertEqual(self.ctl("job", "requeue", held).stdout, f"{held} is queued again\n")
+        self.ctl("job", "wait", held)
+        self.assertIn("JOB_FINISHED", self.ctl("job", "requeue", held, code=4).stderr)
+        late = self.submit("--delay", "1h", "exec", "--", "true")
+        self.ctl("job", "cancel", late)
+        self.ctl("job", "wait", late, code=1)
+
+
 class Drain(CtlTest):
     def test_drain_and_after(self):
         id = self.submit("exec", "--", "sleep", "600")

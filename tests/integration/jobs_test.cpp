@@ -179,5 +179,30 @@ TEST_F(Jobs, ReadJobLogOfAFinishedJobEndsByItself) {
   EXPECT_EQ(text, "hello\n");
 }
 
+TEST_F(RpcTest, FailedJobIsRequeuedAndAWaitingOneShowsWhatItWaitsFor) {
+  const auto failed = must_wait(must_submit(exec_spec({"false"})));
+  EXPECT_EQ(failed.state(), v1::JOB_STATE_FAILED);
+  auto spec = exec_spec({"true"});
+  spec.add_after(failed.id());
+  spec.set_on_dependency_failure(v1::ON_DEPENDENCY_FAILURE_RUN);
+  spec.mutable_delay()->set_seconds(3600);
+  const auto id = must_submit(spec);
+  const auto waiting = must_get(id);
+  EXPECT_EQ(waiting.state(), v1::JOB_STATE_WAITING);
+  EXPECT_EQ(waiting.spec().after(0), failed.id());
+  EXPECT_TRUE(waiting.has_not_before());
+  v1::RequeueJobRequest request;
+  v1::RequeueJobResponse response;
+  request.set_id(id);
+  ASSERT_TRUE(jobs_->RequeueJob(call().get(), request, &response).ok());
+  EXPECT_EQ(must_wait(id).state(), v1::JOB_STATE_SUCCEEDED);
+  request.set_id(failed.id());
+  ASSERT_TRUE(jobs_->RequeueJob(call().get(), request, &response).ok());
+  const auto again = must_wait(failed.id());
+  EXPECT_EQ(again.attempt(), 2u);
+  request.set_id(id);
+  EXPECT_EQ(details_of(jobs_->RequeueJob(call().get(), request, &response)).reason, "JOB_FINISHED");
+}
+
 }  // namespace
 }  // namespace zokio::test

@@ -2,6 +2,8 @@
 // The engine's parts that are plain values: queue, backoff, output.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "jobs/output.h"
 #include "jobs/queue.h"
 #include "jobs/retry.h"
@@ -54,6 +56,22 @@ TEST(Retry, CountsAndDoubles) {
   EXPECT_EQ(
       backoff({5, zokio::Duration(INT64_MAX / 2 + 1), zokio::Duration(INT64_MAX)}, 100).count(),
       INT64_MAX);
+}
+
+TEST(Retry, WaitOfAJobIsALittleLessAndDiffersBetweenJobs) {
+  model::JobIdSource ids;
+  std::set<int64_t> waits;
+  for (int i = 0; i < 100; ++i) {
+    model::Job job;
+    job.id = ids.next();
+    job.failures = 3;
+    const auto wait = backoff_of(job);
+    EXPECT_EQ(wait, backoff_of(job));
+    EXPECT_LE(wait, 4s);
+    EXPECT_GE(wait, 3500ms);
+    waits.insert(wait.count());
+  }
+  EXPECT_GT(waits.size(), 20u);
 }
 
 TEST(Output, ChunksOfWhatIsKept) {

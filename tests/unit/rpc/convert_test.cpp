@@ -40,7 +40,11 @@ std::vector<model::JobSpec> full_specs() {
     spec.queue = "bulk";
     spec.priority = -7;
     spec.timeout = seconds(90) + zokio::Duration(5);
-    spec.retry = {4, seconds(2), seconds(60)};
+    spec.retry = {4, seconds(2), seconds(60), 6};
+    spec.delay = seconds(7);
+    spec.deadline = seconds(8);
+    spec.after = {"01ARZ3NDEKTSV4RRFFQ69G5FAV"};
+    spec.on_failure = model::OnFailure::Hold;
     spec.labels = {{"team", "storage"}, {"run", "7"}};
   }
   return out;

@@ -356,5 +356,92 @@ TEST(SqliteJournal, AFullDiskRefusesAndLosesNothing) {
   ::umount2(dir.path().c_str(), MNT_DETACH);
 }
 
+// A file of every older program, with a job in each of its states, comes forward whole.
+TEST(Schema, EveryOldVersionComesForwardWithItsJobs) {
+  for (int version = 1; version < schema_version(); ++version) {
+    SCOPED_TRACE(version);
+    TempDir dir;
+    std::vector<JobId> made;
+    {
+      Database db;
+      ASSERT_TRUE(db.open(dir.path() + "/zokio.db"));
+      ASSERT_TRUE(migrate(db, version));
+      ASSERT_EQ(*db.query_int("PRAGMA user_version"), version);
+      Statement insert;
+      ASSERT_TRUE(insert.prepare(
+          db,
+          "INSERT INTO jobs (id, state, kind, spec, uid, gid, request_id, attempt, failures, "
+          "created, queued, error_reason) VALUES (?,?,'file.copy','source=/a\ndestination=/b\n',"
+          "7,8,?,1,0,5,6,'WHY')"));
+      for (int64_t state = 1; state <= 7; ++state) {
+        made.push_back(ids().next());
+        insert.bind(made.back()).bind(state).bind(std::string_view("r" + std::to_string(state)));
+        ASSERT_TRUE(insert.run());
+      }
+      ASSERT_TRUE(db.execute("INSERT INTO attempts SELECT id, 1, 5 FROM jobs WHERE state <> 1"));
+      ASSERT_TRUE(
+          db.execute("INSERT INTO results SELECT id, 1, 1, 9, 0, '', '', '', 'said', 3 FROM jobs "
+                     "WHERE state = 4"));
+    }
+    auto journal = open_sqlite_journal(dir.path());
+    ASSERT_TRUE(journal) << journal.error().message;
+    const auto back = (*journal)->load();
+    ASSERT_TRUE(back) << back.error().message;
+    ASSERT_EQ(back->jobs.size(), 7u);
+    EXPECT_EQ(back->interrupted, 1u);
+    for (size_t i = 0; i < 7; ++i) {
+      const Job& job = back->jobs[i];
+      EXPECT_EQ(job.id, made[i]);
+      EXPECT_EQ(job.principal.uid, 7u);
+      EXPECT_EQ(job.request_id, "r" + std::to_string(i + 1));
+      EXPECT_EQ(std::get<model::FileCopySpec>(job.spec.work).destination, "/b");
+      const auto state = static_cast<JobState>(i + 1);
+      EXPECT_EQ(job.state, state == JobState::Running ? JobState::Queued : state);
+    }
+    const auto output = (*journal)->read_output(made[3], 1);
+    ASSERT_TRUE(output) << "the attempts did not come along";
+    EXPECT_EQ(output->data, "said");
+    // The rules hold in the new table, too.
+    EXPECT_TRUE((*journal)->begin());
+    Job done = back->jobs[3];
+    done.state = model::StateCell::restored(JobState::Queued);
+    EXPECT_FALSE((*journal)->apply(Update{done}));
+    EXPECT_TRUE((*journal)->commit());
+  }
+}
+
+TEST(SqliteJournal, AJobThatTakesTheDaemonDownAgainAndAgainIsFailed) {
+  TempDir dir;
+  Job job = new_job();
+  job.spec.retry.crashes_max = 3;
+  {
+    auto journal = open_at(dir.path());
+    ASSERT_TRUE(journal->load());
+    ASSERT_TRUE(journal->begin());
+    ASSERT_TRUE(journal->apply(Insert{job}));
+    ASSERT_TRUE(journal->commit());
+  }
+  for (uint32_t crash = 1; crash <= 3; ++crash) {
+    {
+      auto journal = open_at(dir.path());
+      job = journal->load()->jobs.at(0);
+      ASSERT_EQ(job.state, JobState::Queued);
+      EXPECT_EQ(job.crashes, crash - 1);
+      ASSERT_TRUE(journal->begin());
+      ASSERT_TRUE(journal->apply(StartAttempt{after(job, Trigger::Start)}));
+      ASSERT_TRUE(journal->commit());
+    }
+  }
+  auto journal = open_at(dir.path());
+  const auto last = journal->load();
+  job = last->jobs.at(0);
+  EXPECT_EQ(job.state, JobState::Failed);
+  EXPECT_EQ(job.error.reason, "CRASHED");
+  EXPECT_EQ(job.crashes, 3u);
+  EXPECT_EQ(job.failures, 0u);
+  EXPECT_TRUE(job.finished.is_set());
+  EXPECT_EQ(last->interrupted, 1u);
+}
+
 }  // namespace
 }  // namespace zokiod::store
