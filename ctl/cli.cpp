@@ -14,9 +14,9 @@ namespace zokioctl {
 namespace {
 
 // In the order of the help.
-constexpr AddCommand kCommands[] = {add_submit, add_run,   add_job,    add_queue,
-                                    add_resize, add_stats, add_status, add_health,
-                                    add_drain,  add_reload, add_soak,  add_version};
+constexpr AddCommand kCommands[] = {add_submit, add_run,    add_job,    add_queue, add_resize,
+                                    add_stats,  add_status, add_health, add_drain, add_reload,
+                                    add_admin,  add_soak,   add_version};
 
 constexpr const char* kDescription =
     "zokioctl drives zokiod: jobs that survive a restart, and a runtime that is resized while it "

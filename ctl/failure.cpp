@@ -32,6 +32,7 @@ constexpr Hint kHints[] = {
     {"PEER_NOT_ALLOWED",
      "join the socket's group, or list your uid in policy.allowed_uids and `zokioctl reload`"},
     {"JOB_NOT_FINISHED", "zokioctl job wait ID, or zokioctl job cancel ID first"},
+    {"BACKUP_EXISTS", "zokioctl admin backup without a name, or with another"},
     {"JOB_NOT_FOUND", "zokioctl job list"},
     {"REQUEST_ID_REUSED", "use another --request-id for another request"},
     {"REQUEST_TOO_LARGE", "pass data by path, or raise rpc.message_limit in zokiod.toml"},

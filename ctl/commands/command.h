@@ -31,6 +31,7 @@ using AddCommand = void (*)(CLI::App& app, Context& context, Action& action);
 void add_submit(CLI::App& app, Context& context, Action& action);
 void add_run(CLI::App& app, Context& context, Action& action);
 void add_job(CLI::App& app, Context& context, Action& action);
+void add_admin(CLI::App& app, Context& context, Action& action);
 void add_queue(CLI::App& app, Context& context, Action& action);
 void add_resize(CLI::App& app, Context& context, Action& action);
 void add_stats(CLI::App& app, Context& context, Action& action);

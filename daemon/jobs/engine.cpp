@@ -376,6 +376,16 @@ Task<Reported<LogChunk>> Engine::read_log(JobId id, LogOptions options) {
   }
 }
 
+Task<Reported<store::BackupInfo>> Engine::backup(std::string name) {
+  const std::shared_ptr<Impl> impl = impl_;
+  auto handle = impl->runtime.spawn_blocking(
+      [](std::shared_ptr<Impl> self, std::string n) { return self->store.backup(std::move(n)); },
+      impl, std::move(name));
+  auto done = co_await handle;
+  if (!done) co_return model::refuse(model::make_report(done.error(), "backup"));
+  co_return *std::move(done);
+}
+
 EngineStats Engine::stats() const {
   EngineStats out;
   std::shared_ptr<const kinds::Policy> policy;

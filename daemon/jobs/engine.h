@@ -189,6 +189,9 @@ class Engine {
   // One chunk (kLogChunkBytesMax). JOB_NOT_FOUND; OutOfRange for an attempt that never was.
   zokio::Task<Reported<LogChunk>> read_log(JobId id, LogOptions options);
 
+  // Copies the store while it is in use; see store/backup.h.
+  zokio::Task<Reported<store::BackupInfo>> backup(std::string name);
+
   // Takes no more jobs, starts no more attempts, waits for those that run, and interrupts the rest
   // at the deadline. Idempotent: a later call may shorten the deadline. Returns when nothing runs.
   zokio::Task<DrainStatus> drain(zokio::Duration deadline, std::string reason);

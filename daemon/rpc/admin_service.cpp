@@ -34,7 +34,8 @@ AdminService::AdminService(const CallEnvironment& environment, const Dependencie
       options_(options),
       get_server_info_(environment.stats->method("zokio.v1.AdminService", "GetServerInfo")),
       drain_(environment.stats->method("zokio.v1.AdminService", "Drain")),
-      reload_config_(environment.stats->method("zokio.v1.AdminService", "ReloadConfig")) {}
+      reload_config_(environment.stats->method("zokio.v1.AdminService", "ReloadConfig")),
+      backup_(environment.stats->method("zokio.v1.AdminService", "Backup")) {}
 
 grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContext*,
                                                       const v1::GetServerInfoRequest* request,
@@ -103,6 +104,22 @@ grpc::ServerUnaryReactor* AdminService::ReloadConfig(grpc::CallbackServerContext
                                                      v1::ReloadConfigResponse* response) {
   return answer_now(environment_, reload_config_, *request,
                     [&]() -> Reported<> { return reload(*request, *response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::Backup(grpc::CallbackServerContext*,
+                                               const v1::BackupRequest* request,
+                                               v1::BackupResponse* response) {
+  return answer(environment_, backup_, *request, &AdminService::backup, this, request, response);
+}
+
+zokio::Task<Reported<>> AdminService::backup(const v1::BackupRequest* request,
+                                             v1::BackupResponse* response) {
+  auto done = co_await dependencies_.engine->backup(request->name());
+  if (!done) co_return model::refuse(done.error());
+  response->set_path(done->path);
+  response->set_size_bytes(done->bytes);
+  response->set_jobs(done->jobs);
+  co_return Reported<>();
 }
 
 Reported<> AdminService::reload(const v1::ReloadConfigRequest& request,

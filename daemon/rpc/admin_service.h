@@ -27,8 +27,12 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* ReloadConfig(grpc::CallbackServerContext* context,
                                          const v1::ReloadConfigRequest* request,
                                          v1::ReloadConfigResponse* response) override;
+  grpc::ServerUnaryReactor* Backup(grpc::CallbackServerContext* context,
+                                   const v1::BackupRequest* request,
+                                   v1::BackupResponse* response) override;
 
  private:
+  zokio::Task<Reported<>> backup(const v1::BackupRequest* request, v1::BackupResponse* response);
   void describe(v1::GetServerInfoResponse& out) const;
   zokio::Task<Reported<>> drain(const v1::DrainRequest* request, v1::DrainResponse* response);
   Reported<> reload(const v1::ReloadConfigRequest& request, v1::ReloadConfigResponse& response);
@@ -39,6 +43,7 @@ class AdminService final : public v1::AdminService::CallbackService {
   CallStats::Method& get_server_info_;
   CallStats::Method& drain_;
   CallStats::Method& reload_config_;
+  CallStats::Method& backup_;
 };
 
 }  // namespace zokiod::rpc

@@ -108,6 +108,16 @@ class Journal {
   virtual zokio::Result<void> commit() = 0;
   virtual void rollback() = 0;
 
+  // Whether it can be written again, by writing something that means nothing. After a failure.
+  virtual zokio::Result<void> probe() {
+    ZOKIO_CHECKED(begin());
+    return commit();
+  }
+  // Gives a bounded amount of free space back to the disk. Between two batches.
+  virtual void tidy() {}
+  // The file that holds everything; empty: there is none. Thread: any.
+  virtual std::string file() const { return {}; }
+
   // NotFound: no such attempt, or it has not ended.
   virtual zokio::Result<Output> read_output(JobId id, uint32_t attempt) = 0;
 

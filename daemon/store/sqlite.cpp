@@ -74,6 +74,29 @@ Result<int64_t> Database::query_int(const char* sql) {
   return row ? statement.column_int(0) : 0;
 }
 
+model::Reported<> check_integrity(Database& db, const std::string& path) {
+  std::string said;
+  Statement check;
+  Result<void> done = check.prepare(db, "PRAGMA quick_check(1)");
+  if (done) {
+    const Result<bool> row = check.step();
+    if (row && *row) said = check.column_text(0);
+    if (!row) done = zokio::fail(row.error());
+    check.reset();
+  }
+  if (done && said == "ok") return {};
+  if (said.empty()) said = db.message();
+  const Error error = done ? Error(Errc::DataLoss, "integrity check") : done.error();
+  model::Report out = model::make_report(error, path + " is damaged: " + said);
+  if (error.code == Errc::DataLoss) {
+    out.reason = "STORE_DAMAGED";
+    out.message +=
+        "; put a backup in its place (zokioctl admin backup makes them), or move it away "
+        "to begin with an empty store";
+  }
+  return model::refuse(std::move(out));
+}
+
 int64_t Database::changes() const {
   return sqlite3_changes64(db_);
 }

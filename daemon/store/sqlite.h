@@ -68,6 +68,9 @@ class Statement : zokio::Pinned {
   int next_ = 1;
 };
 
+// Reads the whole file. DataLoss STORE_DAMAGED with what SQLite says of `path`.
+model::Reported<> check_integrity(Database& db, const std::string& path);
+
 // The one table from SQLite's result codes to ours.
 zokio::Error sqlite_error(int code, const char* where);
 

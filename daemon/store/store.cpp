@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -20,6 +23,8 @@ using zokio::Result;
 
 // An idle writer shows that it lives this often; the watchdog looks at seconds.
 constexpr std::chrono::milliseconds kHeartbeat{500};
+// At least this lies between two rests.
+constexpr zokio::Duration kRest = std::chrono::milliseconds(450);
 
 }  // namespace
 
@@ -105,7 +110,35 @@ void Store::run() {
     heartbeat_ns_.store(Instant::now().ns, std::memory_order_relaxed);
     if (!batch.empty()) run_batch(batch);
     batch.clear();
+    rest();
   }
+}
+
+// Between two batches: a store that failed is tried, so that it is known to be well again also when
+// nobody writes; free space goes back, a little at a time.
+void Store::rest() {
+  const int64_t now = Instant::now().ns;
+  if (now - tidied_ns_ < kRest.count()) return;
+  tidied_ns_ = now;
+  if (healthy_.load()) return journal_->tidy();
+  if (Result<void> done = journal_->probe(); done) {
+    std::lock_guard lock(mutex_);
+    error_.clear();
+    healthy_.store(true);
+  }
+}
+
+model::Reported<BackupInfo> Store::backup(std::string name) const {
+  const std::string file = journal_->file();
+  if (file.empty())
+    return model::refuse(Errc::FailedPrecondition, "NO_STORE_FILE",
+                         "this daemon keeps its jobs in memory (--ephemeral): there is nothing to "
+                         "copy");
+  if (name.empty()) {
+    const std::time_t now = model::WallTime::now().unix_ns / 1'000'000'000;
+    name = fmt::format("zokio-{:%Y%m%dT%H%M%SZ}.db", fmt::gmtime(now));
+  }
+  return backup_database(file, file.substr(0, file.rfind('/')) + "/backups", name);
 }
 
 // Writes first, as one transaction; then the reads, which so see every write before them.

@@ -20,6 +20,7 @@
 #include <thread>
 #include <variant>
 
+#include "store/backup.h"
 #include "store/journal.h"
 #include "zokio/stats/histogram.h"
 #include "zokio/task/task.h"
@@ -62,6 +63,10 @@ class Store {
   void read_output(JobId id, uint32_t attempt, OutputDone done);
   zokio::Task<zokio::Result<Output>> output(JobId id, uint32_t attempt);
 
+  // Copies the store; see backup.h. Not available with a journal in memory (NO_STORE_FILE).
+  // `name` empty: zokio-TIME.db. Thread: one that may block.
+  model::Reported<BackupInfo> backup(std::string name) const;
+
   // Commits what waits and stops the writer. Idempotent.
   void close();
   JournalStats stats() const;
@@ -81,6 +86,7 @@ class Store {
 
   void enqueue(Item item);
   void run();
+  void rest();
   void run_batch(std::deque<Item>& batch);
   void finish_writes(std::deque<Item>& batch, std::deque<zokio::Result<void>>& results);
 
@@ -94,6 +100,9 @@ class Store {
   bool closed_ = false;
   bool started_ = false;
   std::string error_;
+
+  // The writer's.
+  int64_t tidied_ns_ = 0;
 
   // Any thread, atomic; written by the writer.
   std::atomic<bool> healthy_{true};

@@ -3,6 +3,8 @@
 #include <grpc/health/v1/health.grpc.pb.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <sys/stat.h>
+
 #include "rpc_fixture.h"
 
 namespace zokio::test {
@@ -182,6 +184,23 @@ class NoReflection : public Reflection {
 TEST_F(NoReflection, CanBeSwitchedOff) {
   std::string text;
   EXPECT_EQ(list_services(text).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(RpcTest, BackupOfAStoreInUseIsWholeAndItsNameIsOnlyAName) {
+  for (int i = 0; i < 20; ++i) must_submit(exec_spec({"true"}));
+  v1::BackupRequest request;
+  request.set_name("one.db");
+  v1::BackupResponse response;
+  ASSERT_TRUE(admin_->Backup(call().get(), request, &response).ok());
+  EXPECT_EQ(response.jobs(), 20u);
+  struct stat status{};
+  ASSERT_EQ(stat(response.path().c_str(), &status), 0);
+  EXPECT_EQ(static_cast<uint64_t>(status.st_size), response.size_bytes());
+  EXPECT_EQ(status.st_mode & 0777u, 0600u);
+  EXPECT_EQ(details_of(admin_->Backup(call().get(), request, &response)).reason, "BACKUP_EXISTS");
+  request.set_name("../one.db");
+  EXPECT_EQ(details_of(admin_->Backup(call().get(), request, &response)).fields,
+            std::vector<std::string>{"name"});
 }
 
 }  // namespace

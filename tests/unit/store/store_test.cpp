@@ -6,6 +6,7 @@
 
 #include <future>
 #include <semaphore>
+#include <thread>
 #include <vector>
 
 #include "jobs.h"
@@ -157,6 +158,20 @@ TEST(Store, ManyThreadsEveryWriteIsAnswered) {
   store.close();
   EXPECT_EQ(answered, 8000);
   EXPECT_EQ(store.stats().writes, 8000u);
+}
+
+// Nobody writes: a client that looks at readiness would wait for ever otherwise.
+TEST_F(StoreTest, AStoreThatFailedIsTriedAgainByItself) {
+  journal_->fail_next = true;
+  journal_->go.release(1);
+  ASSERT_FALSE(write(Barrier{}).get());
+  EXPECT_FALSE(store_.stats().healthy);
+  EXPECT_FALSE(store_.stats().error.empty());
+  journal_->go.release(1);  // the probe's
+  journal_->committing.acquire();
+  journal_->committing.acquire();
+  while (!store_.stats().healthy) std::this_thread::yield();
+  EXPECT_TRUE(store_.stats().error.empty());
 }
 
 }  // namespace
