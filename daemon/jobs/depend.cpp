@@ -59,19 +59,19 @@ void Impl::leave_dependencies(const Job& job) {
 // the end of a dependency, the agenda, the end of a step.
 void Impl::consider(Entry& entry) {
   if (entry.job.state != JobState::Waiting || entry.step != Step::None || !entry.committed) return;
-  const OnFailure policy = entry.job.spec.on_failure;
+  const OnFailure wanted = entry.job.spec.on_failure;
   size_t open = 0;
   std::string failed;
   for (const std::string& text : entry.job.spec.after) {
     const Entry* other = find(*JobId::parse(text));
     if (other != nullptr && !is_terminal(other->job.state))
       ++open;
-    else if (policy != OnFailure::Run &&
+    else if (wanted != OnFailure::Run &&
              (other == nullptr || other->job.state != JobState::Succeeded))
       failed = other == nullptr ? fmt::format("job {} is gone", text)
                                 : fmt::format("job {} {}", text, to_string(other->job.state.get()));
   }
-  if (!failed.empty() && policy == OnFailure::Cancel)
+  if (!failed.empty() && wanted == OnFailure::Cancel)
     return begin_end(entry, Trigger::Cancel,
                      {Errc::FailedPrecondition, std::string(kDependencyFailed),
                       failed + ", and this one comes after it"});
