@@ -124,7 +124,7 @@ TEST_F(LifeTest, DependenciesAreRememberedOverARestart) {
 
 TEST_F(LifeTest, RetentionKeepsWhatAWaitingJobLooksAt) {
   EngineLimits few;
-  few.retain_finished = 1;
+  few.retain_finished = 10;
   restart_with(few);
   const JobId early = must_submit(quick());
   must_wait(early);
