@@ -148,7 +148,8 @@ bool World::lie_down(unsigned slot) {
       // With nothing in flight it does not even look.
       const bool news = reactor->in_flight() > 0 && !kernel.quiet(slot);
       if (reactor->turn(Instant{0}) > 0 || news || kernel.changes() != changes) return false;
-      if (reactor->drained()) return false;
+      // A turn does not sleep then.
+      if (reactor->drained() || (reactor->retiring() && reactor->in_flight() == 0)) return false;
       if (kernel.has_all(slot)) break;
     }
   }

@@ -43,8 +43,10 @@ unsigned Reactor::pass(Instant deadline) noexcept {
   ends_soon_ = false;
   read_inbox();
   if (retiring()) drain();
-  // A wake() since the last turn, a completion just now, or the end of a retirement: no sleep.
-  const bool may_sleep = completed_ == 0 && !drained_;
+  // A wake() since the last turn, a completion just now, or the end of a retirement: no sleep. Nor
+  // does one sleep that retires and holds nothing: what still keeps it (a cancel whose operation
+  // has ended) goes without an event.
+  const bool may_sleep = completed_ == 0 && !drained_ && !(retiring() && table_.size() == 0);
   // Without an operation only wake() can end the sleep, so it needs nothing of the kernel but that:
   // a futex costs a third of what the ring and an eventfd do.
   const bool alone = table_.size() == 0 && engine_->quiescent();
@@ -152,6 +154,8 @@ int64_t Reactor::try_cached(Op& op) noexcept {
 }
 
 void Reactor::on_cancel_message(Op& op) noexcept {
+  // It may make the task ready, on this thread, so the turn must not sleep over it.
+  ++completed_;
   if (op.owner_.load(std::memory_order_acquire) != this) {
     driver_->cancel(op);  // it moved; the message follows it
     return;

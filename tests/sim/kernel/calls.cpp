@@ -145,6 +145,17 @@ REAL(ssize_t, preadv, int fd, const iovec* vector, int n, off_t offset) {
   return outcome<ssize_t>(object ? read_vector(*object, vector, static_cast<size_t>(n), offset)
                                  : -EBADF);
 }
+REAL(ssize_t, preadv2, int fd, const iovec* vector, int n, off_t offset, int flags) {
+  if (!Kernel::owns(fd)) return __real_preadv2(fd, vector, n, offset, flags);
+  auto object = object_of(fd);
+  if (!object) return outcome<ssize_t>(-EBADF);
+  Kernel& kernel = *Kernel::current();
+  // What is not in the page cache would have to be waited for.
+  if ((flags & RWF_NOWAIT) != 0 &&
+      kernel.hit(kernel.options().uncached_one_in, kernel.counts().uncached))
+    return outcome<ssize_t>(-EAGAIN);
+  return outcome<ssize_t>(read_vector(*object, vector, static_cast<size_t>(n), offset));
+}
 REAL(ssize_t, pwritev, int fd, const iovec* vector, int n, off_t offset) {
   if (!Kernel::owns(fd)) return __real_pwritev(fd, vector, n, offset);
   auto object = object_of(fd);

@@ -32,6 +32,7 @@ struct KernelOptions {
   uint32_t reset_one_in = 0;        // the connection is reset at a transfer
   uint32_t refused_one_in = 0;      // a connect or an accept fails
   uint32_t disk_error_one_in = 0;   // EIO, ENOSPC
+  uint32_t uncached_one_in = 2;     // a read is not in the page cache
   uint32_t busy_one_in = 0;         // io_uring_enter: EBUSY, EAGAIN, EINTR, or not all is taken
   uint32_t cancel_lost_one_in = 0;  // a cancel comes too late, or too early
   uint32_t delay_one_in = 1;        // something takes its time
@@ -57,6 +58,7 @@ struct KernelCounts {
   uint64_t transients = 0;
   uint64_t resets = 0;
   uint64_t disk_errors = 0;
+  uint64_t uncached = 0;
   uint64_t cancels = 0;
   uint64_t cancels_lost = 0;
   uint64_t no_buffers = 0;
