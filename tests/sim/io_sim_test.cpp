@@ -431,7 +431,7 @@ uint64_t from_environment(const char* name, uint64_t otherwise) {
 TEST(IoSim, ProgramsOverAMadeUpKernel) {
   const uint64_t one = from_environment("ZOKIO_SIM_SEED", 0);
   const uint64_t first = one != 0 ? one : 1;
-  const uint64_t last = one != 0 ? one : from_environment("ZOKIO_SIM_SEEDS", 2000);
+  const uint64_t last = one != 0 ? one : from_environment("ZOKIO_SIM_SEEDS", 3000);
   const uint64_t frames = mem::snapshot(mem::PoolId::Frames).objects_in_use;
   const uint64_t buffers = mem::snapshot(mem::PoolId::Buffers).objects_in_use;
   Outcomes sum;
