@@ -294,7 +294,12 @@ uint64_t failed_accepts(const IoSnapshot& io) {
   leave(io.accept_pause_reason);
 }
 
+// UBSan looks whether memory can be read through a pipe of its own before it says what it thinks of
+// a virtual call; without a descriptor for that it reports calls that are right.
 TEST_P(PoorDeathTest, NoDescriptorsLeft) {
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP() << "the sanitizer needs descriptors";
+#endif
   EXPECT_EXIT(without_descriptors(GetParam()), kFine, "reason=.*EMFILE");
 }
 
