@@ -85,11 +85,7 @@ Task<model::Reported<Finished>> compress(Transform& t) {
   if (!synced) co_return std::unexpected(synced.error());
   auto verified = co_await read_back(t, *result);
   if (!verified) co_return std::unexpected(verified.error());
-  model::Reported<> committed = co_await t.target.commit(t.overwrite);
-  if (!committed) co_return std::unexpected(std::move(committed.error()));
-  t.context.write_log(fmt::format("{} bytes -> {}, sha256 of the content {}\n", result->bytes_read,
-                                  result->bytes_written, result->sha256));
-  co_return Finished{*result, {}};
+  co_return co_await commit_verified(t, *std::move(result));
 }
 
 Task<model::Reported<Finished>> run(JobContext& context) {

@@ -85,11 +85,7 @@ Task<model::Reported<Finished>> decompress(Transform& t) {
       back.digest.sha256() != result->sha256)
     co_return model::refuse(Errc::DataLoss, "VERIFY_FAILED",
                             t.destination_path + ": what was written is not what is read back");
-  model::Reported<> committed = co_await t.target.commit(t.overwrite);
-  if (!committed) co_return std::unexpected(std::move(committed.error()));
-  t.context.write_log(fmt::format("{} bytes -> {}, sha256 of the content {}\n", result->bytes_read,
-                                  result->bytes_written, result->sha256));
-  co_return Finished{*result, {}};
+  co_return co_await commit_verified(t, *std::move(result));
 }
 
 Task<model::Reported<Finished>> run(JobContext& context) {

@@ -2,6 +2,7 @@
 #include "kinds/transform.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
@@ -65,6 +66,15 @@ Task<model::Reported<>> before_reading_back(Transform& transform) {
   // So that the second reading is one of the disk where that can be had; advice, not a promise.
   static_cast<void>(::posix_fadvise(transform.target.file().fd(), 0, 0, POSIX_FADV_DONTNEED));
   co_return model::Reported<>();
+}
+
+Task<model::Reported<Finished>> commit_verified(Transform& transform,
+                                                model::FileCompressResult result) {
+  model::Reported<> committed = co_await transform.target.commit(transform.overwrite);
+  if (!committed) co_return std::unexpected(std::move(committed.error()));
+  transform.context.write_log(fmt::format("{} bytes -> {}, sha256 of the content {}\n",
+                                          result.bytes_read, result.bytes_written, result.sha256));
+  co_return Finished{std::move(result), {}};
 }
 
 Task<Result<zokio::mem::Buffer>> WriteSink::take(zokio::mem::Buffer buffer, uint64_t offset) {

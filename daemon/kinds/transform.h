@@ -39,6 +39,9 @@ zokio::Task<model::Reported<Finished>> transform_file(JobContext& context,
                                                       bool overwrite, Transform::Make make);
 // Syncs what was written, and asks for it to be read from the disk afterwards.
 zokio::Task<model::Reported<>> before_reading_back(Transform& transform);
+// The last step of both directions of zstd: the verified target gets its name.
+zokio::Task<model::Reported<Finished>> commit_verified(Transform& transform,
+                                                       model::FileCompressResult result);
 
 // Digests the blocks, and writes them to `to` when there is one; blocks of zeros become holes.
 class WriteSink final : public BlockSink {

@@ -112,6 +112,16 @@ class KindTest : public zokio::test::RuntimeTest {
     EXPECT_TRUE(runtime_->block_on(&run_kind, &context));
     return context.result;
   }
+  // Of a synthetic kind that has to succeed.
+  model::SyntheticResult result(model::Work work) {
+    const auto done = run(std::move(work));
+    if (!done) {
+      ADD_FAILURE() << done.error().message;
+      return {};
+    }
+    EXPECT_TRUE(done->ok());
+    return std::get<model::SyntheticResult>(done->result);
+  }
   // Told to stop as soon as `when` is true; its end.
   template <class When>
   model::Reported<Finished> run_and_cancel(FakeContext& context, When when) {

@@ -25,15 +25,6 @@ std::string sum_below(uint64_t seed, uint64_t count) {
 
 class SyntheticSetTest : public KindTest {
  protected:
-  SyntheticResult result(model::Work work) {
-    const auto done = run(std::move(work));
-    if (!done) {
-      ADD_FAILURE() << done.error().message;
-      return {};
-    }
-    EXPECT_TRUE(done->ok());
-    return std::get<SyntheticResult>(done->result);
-  }
   void expect_cancelled(model::Work work, bool at_progress = true) {
     FakeContext context(*runtime_, policy(), std::move(work));
     const uint64_t before = zokio::mem::snapshot(zokio::mem::PoolId::Buffers).objects_in_use;

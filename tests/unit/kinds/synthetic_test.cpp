@@ -16,15 +16,6 @@ using V = Violations;
 
 class SyntheticTest : public KindTest {
  protected:
-  SyntheticResult result(model::Work work) {
-    const auto done = run(std::move(work));
-    if (!done) {
-      ADD_FAILURE() << done.error().message;
-      return {};
-    }
-    EXPECT_TRUE(done->ok());
-    return std::get<SyntheticResult>(done->result);
-  }
   // Told to stop at its first progress; Cancelled, and buffers and files are back.
   void expect_cancelled(model::Work work) {
     FakeContext context(*runtime_, policy(), std::move(work));
